@@ -1,0 +1,173 @@
+"""AsyncBlaaiz: builds the parts, owns their life, hands them to the services."""
+
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
+
+import httpx
+
+from blaaiz_async import __version__
+from blaaiz_async.core.budget import Priority, RateBudget
+from blaaiz_async.core.caller import Caller, CallOptions, RawResponse
+from blaaiz_async.core.codec import UNSET, UnsetType
+from blaaiz_async.core.retry import RetryPolicy
+from blaaiz_async.core.tokens import MemoryTokenStore, TokenCache, TokenStore, token_key
+from blaaiz_async.core.transport import Transport
+from blaaiz_async.services.oauth import fetch_token
+from blaaiz_async.settings import Environment, read_settings
+
+if TYPE_CHECKING:
+    from blaaiz_async.services.customers import CustomersService
+    from blaaiz_async.services.files import FilesService
+    from blaaiz_async.services.virtual_bank_accounts import VirtualBankAccountsService
+
+T = TypeVar("T")
+P = ParamSpec("P")
+
+_process_tokens = MemoryTokenStore()
+
+
+class AsyncBlaaiz:
+    """A client of the Blaaiz Platform API, for asyncio and trio.
+
+    One client serves any number of concurrent calls: make it once, where the application starts, and close it at the end
+    (`async with`, or `aclose()`).
+
+    Args:
+        client_id: OAuth client id; else BLAAIZ_CLIENT_ID.
+        client_secret: OAuth client secret; else BLAAIZ_CLIENT_SECRET.
+        environment: `Environment.DEVELOPMENT` or `.PRODUCTION`, or their names; else BLAAIZ_ENVIRONMENT, else development.
+        base_url: Another host than the environment's, such as a sandbox's; else BLAAIZ_BASE_URL.
+        scopes: Scopes to ask for, as an iterable or separated by spaces; else BLAAIZ_SCOPES, else all there are.
+        timeout: Seconds for each of connecting, writing, waiting for bytes and waiting for a connection.
+        retry: How often and how long to repeat what may be repeated.
+        budget: The pacer; None switches pacing off. Give the same one to several clients of one credential.
+        http_client: A client of your own to send with. It isn't closed by this one.
+        token_store: Where the token is kept; by default, shared by all clients of this process.
+        api_key: Refused: legacy API keys are gone. It is here to say how to migrate.
+
+    Raises:
+        ConfigurationError: A setting is missing or can't work; the text says what to change.
+    """
+
+    def __init__(
+        self,
+        *,
+        client_id: str | None = None,
+        client_secret: str | None = None,
+        environment: Environment | str | None = None,
+        base_url: str | None = None,
+        scopes: Iterable[str] | str | None = None,
+        timeout: float = 30.0,
+        retry: RetryPolicy | None = None,
+        budget: RateBudget | UnsetType | None = UNSET,
+        http_client: httpx.AsyncClient | None = None,
+        token_store: TokenStore | None = None,
+        api_key: str | None = None,
+    ) -> None:
+        settings = read_settings(
+            client_id=client_id,
+            client_secret=client_secret,
+            environment=environment,
+            base_url=base_url,
+            scopes=scopes,
+            api_key=api_key,
+        )
+        self.environment = settings.environment
+        self.base_url = settings.base_url
+        self.budget = RateBudget() if budget is UNSET else budget
+        self._transport = Transport(http_client, timeout=timeout)
+        if token_store is None:
+            # Behind a client of the user's own there may be anything, such as a mock: its tokens stay its own.
+            token_store = _process_tokens if http_client is None else MemoryTokenStore()
+        tokens = TokenCache(
+            key=token_key(
+                client_id=settings.client_id,
+                client_secret=settings.client_secret,
+                host=settings.base_url,
+                scopes=settings.scopes,
+            ),
+            store=token_store,
+            fetch=lambda: fetch_token(self._caller, settings),
+            now=time.monotonic,
+        )
+        self._caller = Caller(
+            base_url=settings.base_url,
+            scopes=settings.scopes,
+            user_agent=f"blaaiz-async/{__version__}",
+            transport=self._transport,
+            tokens=tokens,
+            budget=self.budget,
+            options=CallOptions(retry=retry or RetryPolicy()),
+        )
+
+    def with_options(
+        self,
+        *,
+        timeout: float | UnsetType = UNSET,
+        retry: RetryPolicy | UnsetType = UNSET,
+        priority: Priority | UnsetType = UNSET,
+        extra_headers: Mapping[str, str] | UnsetType = UNSET,
+    ) -> "AsyncBlaaiz":
+        """Return a view whose calls go by other options; it shares connections, token and budget with this client.
+
+        Args:
+            timeout: As of the client.
+            retry: As of the client.
+            priority: "interactive", or "bulk" for a job that should let other calls go first.
+            extra_headers: Headers to add to every call, such as a trace id.
+        """
+        given = {"timeout": timeout, "retry": retry, "priority": priority, "extra_headers": extra_headers}
+        changes: dict[str, Any] = {name: value for name, value in given.items() if value is not UNSET}
+        view = object.__new__(type(self))
+        view.environment, view.base_url, view.budget = self.environment, self.base_url, self.budget
+        view._transport = self._transport
+        view._caller = self._caller.with_options(**changes)
+        return view
+
+    async def with_raw_response(
+        self, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs
+    ) -> RawResponse[T]:
+        """Make a call and get status, headers, request id and the undecoded body besides the typed payload.
+
+        `await blaaiz.with_raw_response(blaaiz.customers.get, customer_id)`
+        """
+        return await self._caller.raw(method, *args, **kwargs)
+
+    @cached_property
+    def customers(self) -> "CustomersService":
+        """Customers: registration, KYC and KYB data, owners, documents, verification, beneficiaries."""
+        from blaaiz_async.services.customers import CustomersService
+
+        return CustomersService(self._caller)
+
+    @cached_property
+    def files(self) -> "FilesService":
+        """Uploads: identity files, owners' ID images and KYB documents."""
+        from blaaiz_async.services.files import FilesService
+
+        return FilesService(self._caller)
+
+    @cached_property
+    def virtual_bank_accounts(self) -> "VirtualBankAccountsService":
+        """Virtual bank accounts; for now, which identifier goes into a customer's `tin`."""
+        from blaaiz_async.services.virtual_bank_accounts import VirtualBankAccountsService
+
+        return VirtualBankAccountsService(self._caller)
+
+    async def aclose(self) -> None:
+        """Close the connections. Views made by `with_options` close with their client."""
+        await self._transport.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"AsyncBlaaiz(environment={self.environment.value}, base_url={self.base_url})"

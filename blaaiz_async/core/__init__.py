@@ -1,0 +1,1 @@
+"""How one call is made, in the order in which it passes through: operation, caller, budget, tokens, transport, retry, codec."""

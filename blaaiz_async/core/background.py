@@ -1,0 +1,24 @@
+"""Start something that nobody waits for, under asyncio and trio alike."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import sniffio
+
+_running: set["asyncio.Task[None]"] = set()
+
+
+def spawn(work: Callable[[], Awaitable[None]]) -> None:
+    """Run `work` in the background. It must not raise; under trio an error would end the run."""
+
+    async def run() -> None:
+        await work()
+
+    if sniffio.current_async_library() == "trio":
+        import trio  # noqa: PLC0415  # an option of the user's, not a dependency of ours
+
+        trio.lowlevel.spawn_system_task(run)
+        return
+    task = asyncio.get_running_loop().create_task(run())
+    _running.add(task)  # the loop itself holds only a weak reference
+    task.add_done_callback(_running.discard)

@@ -1,0 +1,479 @@
+"""One call, from a service method to the platform and back.
+
+encode → [budget → token → send → judge], repeated by the policy → decode
+"""
+
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from contextvars import ContextVar
+from datetime import UTC, date, datetime
+from typing import Any, Generic, ParamSpec, TypeVar, cast
+from urllib.parse import quote, urlencode
+
+import anyio
+from attrs import evolve, field, frozen
+
+from blaaiz_async import errors
+from blaaiz_async.core import codec
+from blaaiz_async.core.budget import Priority, RateBudget, Slot
+from blaaiz_async.core.operation import Operation, Safety, Shape
+from blaaiz_async.core.paging import Page
+from blaaiz_async.core.retry import UNCERTAIN_STATUSES, Again, RetryPolicy
+from blaaiz_async.core.tokens import Token, TokenCache
+from blaaiz_async.core.transport import NeverSent, Reply, Transport, Unanswered, request_id_of, safe_headers
+from blaaiz_async.errors import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+    Fault,
+    InvalidRequestError,
+    MissingScopeError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    RateLimitError,
+    ResponseDecodeError,
+)
+
+T = TypeVar("T")
+P = ParamSpec("P")
+R = TypeVar("R", bound=codec.Request)
+
+log = logging.getLogger("blaaiz_async")
+
+QueryValue = str | int | bool | None
+
+_STATUS_ERRORS: dict[int, type[APIStatusError]] = {
+    400: errors.BadRequestError,
+    401: errors.AuthenticationError,
+    404: errors.NotFoundError,
+    409: errors.ConflictError,
+    410: errors.GoneError,
+    422: errors.UnprocessableEntityError,
+}
+
+
+@frozen(kw_only=True)
+class RawResponse(Generic[T]):
+    """What a call answered, decoded and not."""
+
+    parsed: T
+    status_code: int
+    headers: Mapping[str, str]
+    """All headers, lower-case names."""
+    body: bytes = field(repr=False)
+    request_id: str | None
+
+
+@frozen(kw_only=True)
+class CallOptions:
+    """What a view of a client may change for its calls."""
+
+    timeout: float | None = None
+    retry: RetryPolicy
+    priority: Priority = "interactive"
+    extra_headers: Mapping[str, str] = field(factory=dict[str, str])
+
+
+@frozen(kw_only=True)
+class _Prepared:
+    """A request that is ready to be sent, as often as it takes."""
+
+    operation: Operation[Any]
+    url: str
+    headers: dict[str, str]
+    content: bytes | None
+    repeatable: bool
+    authorized: bool
+
+
+class _Course:
+    """What has happened to one call so far."""
+
+    __slots__ = ("deadline", "perhaps_sent", "refused_token", "waited")
+
+    def __init__(self, deadline: float) -> None:
+        self.deadline = deadline
+        self.waited = 0.0
+        """Seconds spent in the bulk lane's queue; they don't count against the deadline."""
+        self.perhaps_sent = False
+        self.refused_token = False
+
+
+_last_reply: ContextVar[list[Reply] | None] = ContextVar("_last_reply", default=None)
+
+
+class Caller:
+    """Makes calls for the services. It knows how calls are made, and no API area."""
+
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        scopes: tuple[str, ...],
+        user_agent: str,
+        transport: Transport,
+        tokens: TokenCache,
+        budget: RateBudget | None,
+        options: CallOptions,
+        wall: Callable[[], float] = time.time,
+    ) -> None:
+        self._base_url = base_url
+        self._scopes = frozenset(scopes)
+        self._user_agent = user_agent
+        self._transport = transport
+        self._tokens = tokens
+        self._budget = budget
+        self._options = options
+        self._wall = wall
+
+    def with_options(self, **changes: Any) -> "Caller":
+        """Return a caller that shares everything with this one but the options named."""
+        other = Caller.__new__(Caller)
+        other.__dict__.update(self.__dict__)
+        other._options = evolve(self._options, **changes)
+        return other
+
+    @property
+    def base_url(self) -> str:
+        """The API's address, without a slash at the end."""
+        return self._base_url
+
+    @property
+    def transport(self) -> Transport:
+        """The HTTP client below, for requests that aren't calls of the API."""
+        return self._transport
+
+    @property
+    def options(self) -> CallOptions:
+        """What this caller's calls go by."""
+        return self._options
+
+    def today(self) -> date:
+        """Return today's date in UTC, which ages and expiries are checked by."""
+        return datetime.fromtimestamp(self._wall(), UTC).date()
+
+    # -- the two ways to call ------------------------------------------------------------------------------------------
+
+    async def call(
+        self,
+        operation: Operation[T],
+        *,
+        path: Mapping[str, str] | None = None,
+        query: Mapping[str, QueryValue] | None = None,
+        body: codec.Request | Mapping[str, Any] | None = None,
+    ) -> T:
+        """Make one call and return its payload, decoded as the operation says."""
+        reply, payload = await self._answer(operation, path or {}, query or {}, body)
+        return cast("T", self._read(operation, reply, payload))
+
+    async def page(
+        self,
+        operation: Operation[list[T]],
+        *,
+        number: int,
+        query: Mapping[str, QueryValue],
+        path: Mapping[str, str] | None = None,
+    ) -> Page[T]:
+        """Make one call of a paged listing and return page `number`."""
+        if number < 1:
+            fault = Fault(field="page", rule="range", message="must be 1 or more")
+            raise InvalidRequestError(operation.id, [fault])
+        reply, payload = await self._answer(operation, path or {}, {**query, "page": number}, None)
+        items = self._read(operation, reply, payload)
+        meta = payload.get("meta") if isinstance(payload, dict) else None
+        last, total = (_count(meta, name) for name in ("last_page", "total"))
+        if meta is None:
+            last, total = number, len(items)  # an answer without paging holds everything
+        return Page(items=tuple(items), number=number, last=last, total=total)
+
+    async def raw(self, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> RawResponse[T]:
+        """Call a service method and keep the last answer it got."""
+        kept: list[Reply] = []
+        mark = _last_reply.set(kept)
+        try:
+            parsed = await method(*args, **kwargs)
+        finally:
+            _last_reply.reset(mark)
+        if not kept:
+            raise TypeError("with_raw_response takes a service method that makes a call")
+        reply = kept[-1]
+        headers = {name.lower(): value for name, value in reply.headers.items()}
+        return RawResponse(
+            parsed=parsed,
+            status_code=reply.status,
+            headers=headers,
+            body=reply.body,
+            request_id=request_id_of(headers, None),
+        )
+
+    # -- encode --------------------------------------------------------------------------------------------------------
+
+    def check(self, operation: Operation[Any], body: codec.Request | Mapping[str, Any]) -> codec.Request:
+        """Return the body as a checked request. Raises InvalidRequestError with every fault."""
+        request, faults = codec.read_request(_kind_of(operation, body), body, self.today())
+        if faults or request is None:
+            raise InvalidRequestError(operation.id, faults)
+        return request
+
+    def _prepare(
+        self,
+        operation: Operation[Any],
+        path: Mapping[str, str],
+        query: Mapping[str, QueryValue],
+        body: codec.Request | Mapping[str, Any] | None,
+    ) -> _Prepared:
+        if missing := [scope for scope in operation.scopes if scope not in self._scopes]:
+            raise MissingScopeError(operation.id, missing)
+        headers = {"accept": "application/json", "accept-encoding": "gzip, deflate", "user-agent": self._user_agent}
+        content = None
+        repeatable = operation.safety is not Safety.WRITE
+        if body is not None:
+            request = self.check(operation, body)
+            repeatable = repeatable and request.__repeatable__()
+            content = codec.to_json(codec.encode(request))
+            headers["content-type"] = "application/json"
+        headers.update(self._options.extra_headers)
+        return _Prepared(
+            operation=operation,
+            url=self._base_url + _fill(operation, path) + _query(query),
+            headers=headers,
+            content=content,
+            repeatable=repeatable,
+            authorized=True,
+        )
+
+    # -- send, judge, repeat -------------------------------------------------------------------------------------------
+
+    async def _answer(
+        self,
+        operation: Operation[Any],
+        path: Mapping[str, str],
+        query: Mapping[str, QueryValue],
+        body: codec.Request | Mapping[str, Any] | None,
+    ) -> tuple[Reply, Any]:
+        return await self._run(self._prepare(operation, path, query, body))
+
+    async def post_form(self, operation: Operation[T], fields: Mapping[str, str]) -> T:
+        """Send a form without a token, and return its decoded answer: how a token is fetched."""
+        prepared = _Prepared(
+            operation=operation,
+            url=self._base_url + operation.path,
+            headers={
+                "accept": "application/json",
+                "content-type": "application/x-www-form-urlencoded",
+                "user-agent": self._user_agent,
+            },
+            content=urlencode(fields).encode(),
+            repeatable=True,
+            authorized=False,
+        )
+        reply, payload = await self._run(prepared)
+        return cast("T", self._read(operation, reply, payload))
+
+    async def _run(self, prepared: _Prepared) -> tuple[Reply, Any]:
+        retry = self._options.retry
+        course = _Course(anyio.current_time() + retry.deadline)
+        reply, payload = await retry.run(lambda: self._attempt(prepared, course), waited=lambda: course.waited)
+        if (kept := _last_reply.get()) is not None:
+            kept.append(reply)
+        return reply, payload
+
+    async def _attempt(self, prepared: _Prepared, course: _Course) -> tuple[Reply, Any]:
+        operation = prepared.operation
+        slot = await self._slot(operation, course)
+        reply: Reply | None = None
+        sent = False
+        try:
+            headers, token = prepared.headers, None
+            if prepared.authorized:
+                token = await self._tokens.get()
+                headers = {**headers, "authorization": f"Bearer {token.value}"}
+            sent = True
+            reply = await self._transport.send(
+                operation.method,
+                prepared.url,
+                headers=headers,
+                content=prepared.content,
+                timeout=self._options.timeout,
+            )
+        except Unanswered as verdict:
+            sent = not isinstance(verdict, NeverSent)
+            raise self._unanswered(prepared, course, verdict) from verdict
+        finally:
+            if slot is not None:
+                if reply is not None:
+                    slot.answered(reply.status, reply.headers)
+                else:  # an error or a cancellation
+                    slot.unanswered(sent=sent)
+        return reply, await self._judge(prepared, course, reply, token)
+
+    async def _slot(self, operation: Operation[Any], course: _Course) -> Slot | None:
+        if self._budget is None or not operation.limited:
+            return None
+        # A job may wait for its next slot as long as it takes; a call that somebody waits for may not.
+        asked = anyio.current_time()
+        bulk = self._options.priority == "bulk"
+        timeout = None if bulk else max(0.0, course.deadline - asked)
+        slot = await self._budget.acquire(self._options.priority, timeout=timeout)
+        if bulk:
+            course.waited += anyio.current_time() - asked
+        if isinstance(slot, float):
+            raise RateLimitError(
+                "the client's own rate budget has no slot before the deadline; nothing was sent",
+                status_code=429,
+                operation=operation.id,
+                retry_after=slot,
+            )
+        return slot
+
+    def _unanswered(self, prepared: _Prepared, course: _Course, verdict: Unanswered) -> Exception:
+        id = prepared.operation.id
+        if isinstance(verdict, NeverSent):
+            cls = APITimeoutError if verdict.timed_out else APIConnectionError
+            return Again(cls(id, f"not sent: {verdict}"))
+        if prepared.repeatable:
+            course.perhaps_sent = True
+            cls = APITimeoutError if verdict.timed_out else APIConnectionError
+            return Again(cls(id, f"no whole answer: {verdict}"))
+        return OutcomeUnknownError(id, f"sent, but no whole answer came ({verdict})")
+
+    async def _judge(self, prepared: _Prepared, course: _Course, reply: Reply, token: Token | None) -> Any:
+        """Return the decoded body of a success; raise what the answer means otherwise."""
+        operation = prepared.operation
+        try:
+            payload = codec.from_json(reply.body) if reply.body else None
+        except ValueError:
+            payload = None
+            readable = False
+        else:
+            readable = True
+        if 200 <= reply.status < 300:
+            if readable:
+                return payload
+            if not prepared.repeatable:
+                text = f"answered {reply.status}, but the body can't be read"
+                raise OutcomeUnknownError(operation.id, text, status_code=reply.status)
+            course.perhaps_sent = True
+            problem = "the body is no JSON"
+            raise Again(ResponseDecodeError(operation.id, "", problem, status_code=reply.status))
+        error = _status_error(operation, reply, payload)
+        if isinstance(error, RateLimitError):
+            wait = error.retry_after if self._budget is None or not operation.limited else 0.0
+            raise Again(error, wait=wait)
+        if reply.status == 401 and token is not None:
+            await self._tokens.refused(token)
+            if not course.refused_token:
+                course.refused_token = True
+                raise Again(error, wait=0.0)
+            raise error
+        if reply.status in UNCERTAIN_STATUSES:
+            if not prepared.repeatable:
+                raise OutcomeUnknownError(operation.id, str(error), status_code=reply.status) from error
+            course.perhaps_sent = True
+            raise Again(error)
+        if course.perhaps_sent and operation.safety is not Safety.READ:
+            # The refusal may be the echo of our own first attempt: gone, because we deleted it; locked, because we did it.
+            text = f"an earlier attempt may have succeeded; the repeat was refused: {error}"
+            raise OutcomeUnknownError(operation.id, text, status_code=reply.status) from error
+        raise error
+
+    # -- decode --------------------------------------------------------------------------------------------------------
+
+    def _read(self, operation: Operation[Any], reply: Reply, payload: Any) -> Any:
+        inner = payload
+        if isinstance(payload, dict):
+            inner = next((payload[key] for key in operation.under if payload.get(key) is not None), payload)
+        try:
+            if operation.shape is Shape.ONE:
+                if isinstance(inner, list) and len(inner) == 1:
+                    inner = inner[0]
+                return codec.decode({} if inner is None else inner, operation.answer)
+            if inner is payload and isinstance(payload, dict) and any(key in payload for key in operation.under):
+                inner = []  # null where a list belongs
+            rows = inner if isinstance(inner, list) else [inner]
+            return codec.decode(rows, list[operation.answer])  # type: ignore[name-defined]  # a runtime class
+        except codec.DecodeError as error:
+            raise ResponseDecodeError(
+                operation.id, error.path, error.problem, status_code=reply.status
+            ) from None
+
+
+def _kind_of(operation: Operation[Any], body: codec.Request | Mapping[str, Any]) -> type[Any]:
+    """Return which of the operation's request classes the body is, or should be read as."""
+    kinds = operation.body
+    for kind in kinds:
+        if isinstance(body, kind):
+            return kind
+    if len(kinds) == 1 or not isinstance(body, Mapping):
+        return kinds[0]
+    by_type = {kind.__attrs_attrs__.type.default: kind for kind in kinds}
+    kind = by_type.get(body.get("type"))
+    if kind is None:
+        text = f"must be one of {', '.join(by_type)}"
+        raise InvalidRequestError(operation.id, [Fault(field="type", rule="value", message=text)])
+    return kind
+
+
+def _fill(operation: Operation[Any], values: Mapping[str, str]) -> str:
+    path = operation.path
+    for name, value in values.items():
+        # "." and ".." would climb the path; anything else is safe once it is quoted.
+        if type(value) is not str or not value.strip() or value in (".", ".."):
+            fault = Fault(field=name, rule="missing", message="must be an id, not empty")
+            raise InvalidRequestError(operation.id, [fault])
+        path = path.replace("{" + name + "}", quote(value, safe=""))
+    return path
+
+
+def _query(values: Mapping[str, QueryValue]) -> str:
+    texts = {
+        name: ("true" if value else "false") if isinstance(value, bool) else str(value)
+        for name, value in values.items()
+        if value is not None
+    }
+    return f"?{urlencode(texts)}" if texts else ""
+
+
+def _count(meta: Any, name: str) -> int | None:
+    value = meta.get(name) if isinstance(meta, dict) else None
+    if isinstance(value, str) and value.isdigit():
+        value = int(value)
+    return value if type(value) is int else None
+
+
+def _status_error(operation: Operation[Any], reply: Reply, payload: Any) -> APIStatusError:
+    body: dict[str, Any] = payload if isinstance(payload, dict) else {}
+    message = body.get("message") or body.get("error_description") or body.get("error")
+    if not isinstance(message, str) or not message:
+        message = "no message" if payload is not None else "no JSON body"
+    code = body.get("code") or body.get("error")
+    details: dict[str, Any] = {
+        "status_code": reply.status,
+        "operation": operation.id,
+        "errors": _field_errors(body.get("errors")),
+        "code": code if isinstance(code, str) else None,
+        "request_id": request_id_of(reply.headers, body),
+        "headers": safe_headers(reply.headers),
+    }
+    if reply.status == 403:
+        return PermissionDeniedError(message, scopes=operation.scopes, **details)
+    if reply.status == 429:
+        return RateLimitError(message, retry_after=_seconds(reply.headers.get("retry-after")), **details)
+    if reply.status >= 500:
+        return errors.ServerError(message, **details)
+    return _STATUS_ERRORS.get(reply.status, APIStatusError)(message, **details)
+
+
+def _field_errors(given: Any) -> dict[str, list[str]]:
+    if not isinstance(given, dict):
+        return {}
+    return {
+        str(name): [str(text) for text in (texts if isinstance(texts, list) else [texts])]
+        for name, texts in given.items()
+    }
+
+
+def _seconds(text: str | None) -> float | None:
+    return float(text) if text is not None and text.strip().isdigit() else None
+

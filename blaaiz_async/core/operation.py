@@ -1,0 +1,153 @@
+"""One frozen Operation per endpoint of the platform, and the map of all of them."""
+
+import importlib
+import pkgutil
+from collections.abc import Iterator, Mapping
+from enum import Enum
+from typing import Any, Generic, Literal, TypeVar
+
+from attrs import field, frozen
+
+T = TypeVar("T")
+
+
+class Safety(Enum):
+    """What happens when the operation is sent twice; it decides what may be repeated (see core/retry.py)."""
+
+    READ = "read"
+    """Changes nothing."""
+    IDEMPOTENT = "idempotent"
+    """Sending it twice has the effect of sending it once."""
+    KEYED = "keyed"
+    """A key in the request makes the platform refuse or replay the second one."""
+    WRITE = "write"
+    """Sending it twice does it twice: after a lost answer the outcome is unknown."""
+
+
+class Shape(Enum):
+    """How the payload lies in the answer. Reading is tolerant: an object may stand for a list and the reverse."""
+
+    ONE = "one"
+    MANY = "many"
+    PAGE = "page"
+
+
+@frozen(kw_only=True)
+class Operation(Generic[T]):
+    """An endpoint of the platform. `T` is what a call returns."""
+
+    id: str
+    """The operationId of the contract."""
+    method: Literal["GET", "POST", "PUT", "DELETE"]
+    path: str
+    """Path template, such as `/api/external/customer/{customer_id}`."""
+    scopes: tuple[str, ...]
+    """All of these are needed; empty for calls without a token."""
+    safety: Safety
+    answer: type[Any]
+    """The record class of the payload, or of its items."""
+    shape: Shape = Shape.ONE
+    under: tuple[str, ...] = ("data",)
+    """Keys that may wrap the payload; the first one present counts. Empty: the payload is the body itself."""
+    body: tuple[type[Any], ...] = ()
+    """The request classes that are accepted; the one whose `type` matches is taken for a mapping."""
+    limited: bool = True
+    """Whether the call counts against the rate limit."""
+    deprecated: str = ""
+    """What to use instead, if the platform is giving it up."""
+    doc: str = field(default="", repr=False)
+
+
+_operations: dict[str, Operation[Any]] = {}
+
+
+def operation(
+    id: str,
+    method: Literal["GET", "POST", "PUT", "DELETE"],
+    path: str,
+    answer: type[T],
+    *,
+    scope: str | tuple[str, ...] = (),
+    safety: Safety | None = None,
+    under: tuple[str, ...] = ("data",),
+    body: type[Any] | tuple[type[Any], ...] = (),
+    limited: bool = True,
+    deprecated: str = "",
+) -> Operation[T]:
+    """Declare the operation that answers with one `answer`. A GET is a read, everything else a write unless said."""
+    return _declare(
+        Operation(
+            id=id,
+            method=method,
+            path=path,
+            scopes=(scope,) if isinstance(scope, str) else scope,
+            safety=safety or (Safety.READ if method == "GET" else Safety.WRITE),
+            answer=answer,
+            under=under,
+            body=body if isinstance(body, tuple) else (body,),
+            limited=limited,
+            deprecated=deprecated,
+        )
+    )
+
+
+def list_operation(
+    id: str,
+    path: str,
+    answer: type[T],
+    *,
+    scope: str,
+    method: Literal["GET", "POST"] = "GET",
+    under: tuple[str, ...] = ("data",),
+    body: type[Any] | tuple[type[Any], ...] = (),
+) -> Operation[list[T]]:
+    """Declare the operation that answers with a list of `answer`."""
+    return _declare(
+        Operation(
+            id=id,
+            method=method,
+            path=path,
+            scopes=(scope,),
+            safety=Safety.READ,
+            answer=answer,
+            shape=Shape.MANY,
+            under=under,
+            body=body if isinstance(body, tuple) else (body,),
+        )
+    )
+
+
+def _declare(declared: Operation[T]) -> Operation[T]:
+    if _operations.setdefault(declared.id, declared) != declared:
+        raise ValueError(f"operation {declared.id} is declared twice")
+    return declared
+
+
+class _Operations(Mapping[str, Operation[Any]]):
+    """Every operation by its operationId. The first look imports all service modules, which declare their own."""
+
+    _complete = False
+
+    def _all(self) -> dict[str, Operation[Any]]:
+        if not self._complete:
+            package = importlib.import_module("blaaiz_async.services")
+            for module in pkgutil.iter_modules(package.__path__, package.__name__ + "."):
+                importlib.import_module(module.name)
+            self._complete = True
+        return _operations
+
+    def __getitem__(self, id: str) -> Operation[Any]:
+        return self._all()[id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._all()))
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __repr__(self) -> str:
+        return f"OPERATIONS({len(self)})"
+
+
+OPERATIONS: Mapping[str, Operation[Any]] = _Operations()
+"""Every endpoint as one Operation, by operationId."""

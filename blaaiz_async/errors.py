@@ -1,0 +1,225 @@
+"""Every error this library raises.
+
+* BlaaizError
+  x ConfigurationError          settings that can't work, found before any call
+  x InvalidRequestError         input that breaks a rule of the contract, found before any call (also a ValueError)
+  x MissingScopeError           the operation's scope was never requested, found before any call
+  x APIConnectionError          the request was never sent, or was safe to repeat and kept failing
+    · APITimeoutError
+  x OutcomeUnknownError         a write may or may not have taken effect: look before sending it again
+  x APIStatusError              the platform answered with an error
+    · BadRequestError           400
+    · AuthenticationError       401
+    · PermissionDeniedError     403
+    · NotFoundError             404
+    · ConflictError             409
+    · GoneError                 410
+    · UnprocessableEntityError  422
+    · RateLimitError            429
+    · ServerError               5xx
+  x UploadError                 a presigned upload was not accepted by the storage
+  x ResponseDecodeError         an answer that doesn't have the documented shape
+  x WebhookVerificationError    a delivery that can't be trusted
+
+All of them pickle, and none shows a secret, a token, a presigned link or a value of the request.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from attrs import frozen
+
+
+@frozen(kw_only=True)
+class Fault:
+    """One broken rule: which field, which rule, and what to do about it. It never holds the value itself."""
+
+    field: str
+    """Dotted path of the field, such as `owners.0.email`; empty when the fault lies between fields."""
+    rule: str
+    """A short stable name, such as `missing`, `email` or `country_mismatch`."""
+    message: str
+    """What is wrong and what to do."""
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+
+class BlaaizError(Exception):
+    """Base of every error of this library."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # Exceptions pickle by positional args; ours carry keyword-only state instead.
+        return (_rebuild, (type(self), self.args, self.__dict__.copy()))
+
+
+def _rebuild(cls: type[BlaaizError], args: tuple[Any, ...], state: dict[str, Any]) -> BlaaizError:
+    error = cls.__new__(cls, *args)
+    error.args = args
+    error.__dict__.update(state)
+    return error
+
+
+class ConfigurationError(BlaaizError):
+    """Settings that can't work. Raised while the client is built; the text says what to change."""
+
+
+class InvalidRequestError(BlaaizError, ValueError):
+    """Input that breaks a rule of the contract. Nothing was sent and no call was spent."""
+
+    def __init__(self, operation: str, faults: Sequence[Fault]) -> None:
+        self.operation = operation
+        """The operationId the input was meant for."""
+        self.faults = tuple(faults)
+        """Every broken rule that was found, in field order."""
+        super().__init__(f"{operation}: not sent: " + "; ".join(str(fault) for fault in self.faults))
+
+
+class MissingScopeError(BlaaizError):
+    """The operation needs a scope that this client doesn't request; the platform would answer 403."""
+
+    def __init__(self, operation: str, missing: Sequence[str]) -> None:
+        self.operation = operation
+        self.missing = tuple(missing)
+        """The scopes to add."""
+        super().__init__(
+            f"{operation} needs the scope {' and '.join(self.missing)}, which this client doesn't request; "
+            "add it to `scopes` (or BLAAIZ_SCOPES) and make sure the credential holds it"
+        )
+
+
+class APIConnectionError(BlaaizError):
+    """No answer, and certainly no effect: the request was never sent, or repeating it was harmless and didn't help."""
+
+    def __init__(self, operation: str, message: str) -> None:
+        self.operation = operation
+        super().__init__(f"{operation}: {message}")
+
+
+class APITimeoutError(APIConnectionError):
+    """As APIConnectionError, because time ran out."""
+
+
+class OutcomeUnknownError(BlaaizError):
+    """A write was sent and its answer was lost or can't be trusted: it may have taken effect, or not.
+
+    Look before sending it again. `status_code` is None when no answer came at all.
+    """
+
+    def __init__(self, operation: str, message: str, *, status_code: int | None = None) -> None:
+        self.operation = operation
+        self.status_code = status_code
+        super().__init__(f"{operation}: outcome unknown: {message}; look whether it took effect before sending it again")
+
+
+class APIStatusError(BlaaizError):
+    """The platform answered with an error status."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int,
+        operation: str,
+        errors: Mapping[str, Sequence[str]] | None = None,
+        code: str | None = None,
+        request_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        hint: str = "",
+    ) -> None:
+        self.message = message
+        """The platform's own words."""
+        self.status_code = status_code
+        self.operation = operation
+        """The operationId of the call."""
+        self.errors = {field: tuple(texts) for field, texts in (errors or {}).items()}
+        """Messages by field, such as `{"owners.0.email": ("…",)}`; empty for business rules."""
+        self.code = code
+        self.request_id = request_id
+        """Quote it to support."""
+        self.headers = dict(headers or {})
+        """Lower-case names; only what is safe to log: rate limits, retry-after, request id, date, content type."""
+        text = f"{operation} answered {status_code}: {message}"
+        if self.errors:
+            text += " (" + "; ".join(f"{field}: {' '.join(texts)}" for field, texts in self.errors.items()) + ")"
+        if hint:
+            text += f"; {hint}"
+        if request_id:
+            text += f" [request {request_id}]"
+        super().__init__(text)
+
+
+class BadRequestError(APIStatusError):
+    """400: a refused request, or a record that is locked in its present state."""
+
+
+class AuthenticationError(APIStatusError):
+    """401: the credential or token isn't accepted."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: a missing scope, API services switched off, or an IP address that isn't allowed."""
+
+    def __init__(self, message: str, *, scopes: Sequence[str] = (), **details: Any) -> None:
+        self.scopes = tuple(scopes)
+        """The scopes the operation needs."""
+        needs = f"it needs the scope {' and '.join(scopes)}; " if scopes else ""
+        details.setdefault("hint", f"{needs}check the credential's scopes, API access and the IP allow list")
+        super().__init__(message, **details)
+
+
+class NotFoundError(APIStatusError):
+    """404: no such record, or one of another business."""
+
+
+class ConflictError(APIStatusError):
+    """409: the state of the record doesn't allow it."""
+
+
+class GoneError(APIStatusError):
+    """410: it was there, and no longer is."""
+
+
+class UnprocessableEntityError(APIStatusError):
+    """422: refused by validation; see `errors` by field."""
+
+
+class RateLimitError(APIStatusError):
+    """429: over the rate limit, and waiting would outlast the deadline."""
+
+    def __init__(self, message: str, *, retry_after: float | None = None, **details: Any) -> None:
+        self.retry_after = retry_after
+        """Seconds until a call may succeed, as far as known."""
+        super().__init__(message, **details)
+
+
+class ServerError(APIStatusError):
+    """5xx: the platform failed."""
+
+
+class UploadError(BlaaizError):
+    """The storage didn't take an uploaded file. The link is never part of the message."""
+
+    def __init__(self, operation: str, message: str, *, status_code: int | None = None) -> None:
+        self.operation = operation
+        self.status_code = status_code
+        super().__init__(f"{operation}: {message}")
+
+
+class ResponseDecodeError(BlaaizError):
+    """An answer that doesn't have the documented shape. The call itself was answered with `status_code`.
+
+    For a write this means that it did take effect; only the answer can't be read.
+    """
+
+    def __init__(self, operation: str, path: str, problem: str, *, status_code: int | None = None) -> None:
+        self.operation = operation
+        self.path = path
+        """Where in the payload, such as `owners[0].status`."""
+        self.problem = problem
+        self.status_code = status_code
+        super().__init__(f"{operation}: can't read the answer at {path or 'its root'}: {problem}")
+
+
+class WebhookVerificationError(BlaaizError):
+    """A webhook delivery whose signature, age or form can't be trusted."""

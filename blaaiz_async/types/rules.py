@@ -1,0 +1,71 @@
+"""Field types with a rule: what the contract says of a single value, hung on `str`, `int` and so on with Annotated."""
+
+import re
+from datetime import date
+from decimal import Decimal
+from typing import Annotated
+
+from blaaiz_async.core.codec import Rule
+from blaaiz_async.types.countries import ALPHA_2
+
+_EMAIL = re.compile(r"[^@\s,;<>]+@[^@\s,;<>.]+(\.[^@\s,;<>.]+)+")
+
+
+def is_email(value: str) -> bool:
+    """Tell whether this looks like one e-mail address: it has a local part and a dotted domain."""
+    return len(value) <= 254 and _EMAIL.fullmatch(value) is not None
+
+
+def longest(limit: int) -> Rule:
+    """Return the rule that a text holds at most `limit` characters."""
+    return Rule("max_length", lambda value: len(value) <= limit, f"at most {limit} characters long")
+
+
+def between(low: int, high: int) -> Rule:
+    """Return the rule that a text holds `low` to `high` characters."""
+    return Rule("length", lambda value: low <= len(value) <= high, f"{low} to {high} characters long")
+
+
+FILLED = Rule("empty", lambda value: bool(value.strip()), "filled in, not empty")
+
+Text = Annotated[str, FILLED]
+"""Text with something in it: the platform treats an empty string as missing."""
+
+Email = Annotated[str, Rule("email", is_email, "an e-mail address such as ada@example.com")]
+
+Country = Annotated[
+    str,
+    Rule("country", ALPHA_2.__contains__, "an ISO 3166-1 alpha-2 country code in capitals, such as NG"),
+]
+"""ISO 3166-1 alpha-2, in capitals."""
+
+Phone = Annotated[
+    str,
+    Rule(
+        "phone",
+        lambda value: re.fullmatch(r"\+[1-9]\d{6,14}", value, re.ASCII) is not None,
+        "a phone number in E.164 form, such as +2348012345678",
+    ),
+]
+"""E.164: a plus sign, the country code and the number, without spaces."""
+
+Website = Annotated[
+    str,
+    Rule(
+        "uri",
+        lambda value: re.fullmatch(r"https?://[^\s/]+\S*", value) is not None,
+        "a web address such as https://example.com",
+    ),
+]
+
+Percentage = Annotated[
+    Decimal | int,
+    Rule("range", lambda value: 0 <= value <= 100, "from 0 to 100"),
+]
+"""Per cent, 0 to 100, exact. Sent as a JSON number."""
+
+
+def adult_on(today: date, birth: date) -> bool:
+    """Tell whether somebody born on `birth` is at least 18 years old on `today`."""
+    had_birthday = (today.month, today.day) >= (birth.month, birth.day)
+    return today.year - birth.year - (0 if had_birthday else 1) >= 18
