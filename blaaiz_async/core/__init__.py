@@ -1,1 +1,1 @@
-"""How one call is made, in the order in which it passes through: operation, caller, budget, tokens, transport, retry, codec."""
+"""How one call is made, in the order in which it passes: operation, caller, budget, tokens, transport, retry, codec."""

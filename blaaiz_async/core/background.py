@@ -15,7 +15,7 @@ def spawn(work: Callable[[], Awaitable[None]]) -> None:
         await work()
 
     if sniffio.current_async_library() == "trio":
-        import trio  # noqa: PLC0415  # an option of the user's, not a dependency of ours
+        import trio  # an option of the user's, not a dependency of ours
 
         trio.lowlevel.spawn_system_task(run)
         return

@@ -49,21 +49,13 @@ class BudgetStatistics:
     """Seconds that every call still waits after a 429; 0 if none."""
 
 
-class Slot:
-    """The right to send one call. It must be given back, with the answer or without one."""
+class NoSlotInTimeError(Exception):
+    """No slot can come before the caller's deadline."""
 
-    __slots__ = ("_budget",)
-
-    def __init__(self, budget: "RateBudget") -> None:
-        self._budget = budget
-
-    def answered(self, status: int, headers: Mapping[str, str]) -> None:
-        """Give the slot back with the answer that came, whose headers teach the budget."""
-        self._budget._answered(status, headers)  # noqa: SLF001  # a slot is the budget's own hand
-
-    def unanswered(self, *, sent: bool) -> None:
-        """Give the slot back without an answer; a call that was never sent costs nothing."""
-        self._budget._unanswered(sent=sent)  # noqa: SLF001  # as above
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        """Until a slot may come, as far as known."""
+        super().__init__(f"no slot for {seconds:.1f} s")
 
 
 class _Window:
@@ -171,14 +163,15 @@ class RateBudget:
             paused_for=max(0.0, self._paused_until - now),
         )
 
-    async def acquire(self, priority: Priority = "interactive", *, timeout: float | None = None) -> Slot | float:
-        """Wait for the right to send one call.
+    async def acquire(self, priority: Priority = "interactive", *, timeout: float | None = None) -> None:
+        """Wait for a slot: the right to send one call. It must be given back by `answered` or `unanswered`.
 
-        Returns a slot; or, if none can come within `timeout` seconds, the seconds until one may, at once.
+        Raises NoSlotInTimeError as soon as it is plain that none can come within `timeout` seconds.
         """
         lane = self._lanes[priority]
         if not lane and (delay := self._delay(priority)) <= 0:
-            return self._take()
+            self._take()
+            return
         give_up = math.inf if timeout is None else self._now() + timeout
         mine = anyio.Event()
         lane.append(mine)
@@ -186,10 +179,11 @@ class RateBudget:
             while True:
                 delay = self._delay(priority) if lane[0] is mine else math.inf
                 if delay <= 0:
-                    return self._take()
+                    self._take()
+                    return
                 left = give_up - self._now()
                 if left <= 0 or math.inf > delay > left:
-                    return max(0.0, delay if delay < math.inf else 0.0)
+                    raise NoSlotInTimeError(delay if delay < math.inf else 0.0)
                 with anyio.move_on_after(min(delay, left)):
                     await mine.wait()
                     place = lane.index(mine)  # an Event rings once
@@ -198,7 +192,8 @@ class RateBudget:
             lane.remove(mine)
             self._wake()
 
-    def _answered(self, status: int, headers: Mapping[str, str]) -> None:
+    def answered(self, status: int, headers: Mapping[str, str]) -> None:
+        """Give a slot back with the answer that came, and learn from its headers."""
         now = self._now()
         for window in self._windows:
             window.answered(now)
@@ -215,7 +210,8 @@ class RateBudget:
             self._minute.correct(now, limit=limit, remaining=remaining, reset_in=reset_in)
         self._wake()
 
-    def _unanswered(self, *, sent: bool) -> None:
+    def unanswered(self, *, sent: bool) -> None:
+        """Give a slot back without an answer; a call that was never sent costs nothing."""
         now = self._now()
         for window in self._windows:
             if sent:
@@ -224,10 +220,9 @@ class RateBudget:
                 window.in_flight -= 1
         self._wake()
 
-    def _take(self) -> Slot:
+    def _take(self) -> None:
         for window in self._windows:
             window.in_flight += 1
-        return Slot(self)
 
     def _delay(self, priority: Priority) -> float:
         """Return the seconds until this lane's first caller may go: 0 for now, infinity for "when something happens"."""

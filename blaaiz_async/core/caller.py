@@ -15,8 +15,8 @@ import anyio
 from attrs import evolve, field, frozen
 
 from blaaiz_async import errors
-from blaaiz_async.core import codec
-from blaaiz_async.core.budget import Priority, RateBudget, Slot
+from blaaiz_async.core import checking, codec
+from blaaiz_async.core.budget import NoSlotInTimeError, Priority, RateBudget
 from blaaiz_async.core.operation import Operation, Safety, Shape
 from blaaiz_async.core.paging import Page
 from blaaiz_async.core.retry import UNCERTAIN_STATUSES, Again, RetryPolicy
@@ -131,7 +131,7 @@ class Caller:
         """Return a caller that shares everything with this one but the options named."""
         other = Caller.__new__(Caller)
         other.__dict__.update(self.__dict__)
-        other._options = evolve(self._options, **changes)
+        other.__dict__["_options"] = evolve(self._options, **changes)
         return other
 
     @property
@@ -181,9 +181,9 @@ class Caller:
             raise InvalidRequestError(operation.id, [fault])
         reply, payload = await self._answer(operation, path or {}, {**query, "page": number}, None)
         items = self._read(operation, reply, payload)
-        meta = payload.get("meta") if isinstance(payload, dict) else None
+        meta = codec.as_object(codec.as_object(payload).get("meta"))
         last, total = (_count(meta, name) for name in ("last_page", "total"))
-        if meta is None:
+        if not meta:
             last, total = number, len(items)  # an answer without paging holds everything
         return Page(items=tuple(items), number=number, last=last, total=total)
 
@@ -211,7 +211,8 @@ class Caller:
 
     def check(self, operation: Operation[Any], body: codec.Request | Mapping[str, Any]) -> codec.Request:
         """Return the body as a checked request. Raises InvalidRequestError with every fault."""
-        request, faults = codec.read_request(_kind_of(operation, body), body, self.today())
+        kind: type[codec.Request] = _kind_of(operation, body)
+        request, faults = checking.read_request(kind, body, self.today())
         if faults or request is None:
             raise InvalidRequestError(operation.id, faults)
         return request
@@ -281,8 +282,9 @@ class Caller:
 
     async def _attempt(self, prepared: _Prepared, course: _Course) -> tuple[Reply, Any]:
         operation = prepared.operation
-        slot = await self._slot(operation, course)
-        reply: Reply | None = None
+        budget = self._budget if operation.limited else None
+        if budget is not None:
+            await self._slot(budget, operation, course)
         sent = False
         try:
             headers, token = prepared.headers, None
@@ -297,35 +299,32 @@ class Caller:
                 content=prepared.content,
                 timeout=self._options.timeout,
             )
-        except Unanswered as verdict:
-            sent = not isinstance(verdict, NeverSent)
-            raise self._unanswered(prepared, course, verdict) from verdict
-        finally:
-            if slot is not None:
-                if reply is not None:
-                    slot.answered(reply.status, reply.headers)
-                else:  # an error or a cancellation
-                    slot.unanswered(sent=sent)
+        except BaseException as error:  # a cancellation gives its slot back too
+            if budget is not None:
+                budget.unanswered(sent=sent and not isinstance(error, NeverSent))
+            if isinstance(error, Unanswered):
+                raise self._unanswered(prepared, course, error) from error
+            raise
+        if budget is not None:
+            budget.answered(reply.status, reply.headers)
         return reply, await self._judge(prepared, course, reply, token)
 
-    async def _slot(self, operation: Operation[Any], course: _Course) -> Slot | None:
-        if self._budget is None or not operation.limited:
-            return None
+    async def _slot(self, budget: RateBudget, operation: Operation[Any], course: _Course) -> None:
         # A job may wait for its next slot as long as it takes; a call that somebody waits for may not.
         asked = anyio.current_time()
         bulk = self._options.priority == "bulk"
         timeout = None if bulk else max(0.0, course.deadline - asked)
-        slot = await self._budget.acquire(self._options.priority, timeout=timeout)
-        if bulk:
-            course.waited += anyio.current_time() - asked
-        if isinstance(slot, float):
+        try:
+            await budget.acquire(self._options.priority, timeout=timeout)
+        except NoSlotInTimeError as late:
             raise RateLimitError(
                 "the client's own rate budget has no slot before the deadline; nothing was sent",
                 status_code=429,
                 operation=operation.id,
-                retry_after=slot,
-            )
-        return slot
+                retry_after=late.seconds,
+            ) from None
+        if bulk:
+            course.waited += anyio.current_time() - asked
 
     def _unanswered(self, prepared: _Prepared, course: _Course, verdict: Unanswered) -> Exception:
         id = prepared.operation.id
@@ -381,22 +380,17 @@ class Caller:
     # -- decode --------------------------------------------------------------------------------------------------------
 
     def _read(self, operation: Operation[Any], reply: Reply, payload: Any) -> Any:
-        inner = payload
-        if isinstance(payload, dict):
-            inner = next((payload[key] for key in operation.under if payload.get(key) is not None), payload)
+        body = codec.as_object(payload)
+        inner = next((body[key] for key in operation.under if body.get(key) is not None), payload)
         try:
             if operation.shape is Shape.ONE:
-                if isinstance(inner, list) and len(inner) == 1:
-                    inner = inner[0]
-                return codec.decode({} if inner is None else inner, operation.answer)
-            if inner is payload and isinstance(payload, dict) and any(key in payload for key in operation.under):
-                inner = []  # null where a list belongs
-            rows = inner if isinstance(inner, list) else [inner]
+                # An array of one stands where an object was documented, in places; no body at all is no field at all.
+                one = codec.as_list(inner)
+                return codec.decode(one[0] if len(one) == 1 and one[0] is not None else {}, operation.answer)
+            rows = [] if inner is payload and any(key in body for key in operation.under) else codec.as_list(inner)
             return codec.decode(rows, list[operation.answer])  # type: ignore[name-defined]  # a runtime class
         except codec.DecodeError as error:
-            raise ResponseDecodeError(
-                operation.id, error.path, error.problem, status_code=reply.status
-            ) from None
+            raise ResponseDecodeError(operation.id, error.path, error.problem, status_code=reply.status) from None
 
 
 def _kind_of(operation: Operation[Any], body: codec.Request | Mapping[str, Any]) -> type[Any]:
@@ -408,11 +402,11 @@ def _kind_of(operation: Operation[Any], body: codec.Request | Mapping[str, Any])
     if len(kinds) == 1 or not isinstance(body, Mapping):
         return kinds[0]
     by_type = {kind.__attrs_attrs__.type.default: kind for kind in kinds}
-    kind = by_type.get(body.get("type"))
-    if kind is None:
+    named = by_type.get(body.get("type"))
+    if named is None:
         text = f"must be one of {', '.join(by_type)}"
         raise InvalidRequestError(operation.id, [Fault(field="type", rule="value", message=text)])
-    return kind
+    return named
 
 
 def _fill(operation: Operation[Any], values: Mapping[str, str]) -> str:
@@ -435,15 +429,15 @@ def _query(values: Mapping[str, QueryValue]) -> str:
     return f"?{urlencode(texts)}" if texts else ""
 
 
-def _count(meta: Any, name: str) -> int | None:
-    value = meta.get(name) if isinstance(meta, dict) else None
+def _count(meta: Mapping[str, Any], name: str) -> int | None:
+    value = meta.get(name)
     if isinstance(value, str) and value.isdigit():
         value = int(value)
     return value if type(value) is int else None
 
 
 def _status_error(operation: Operation[Any], reply: Reply, payload: Any) -> APIStatusError:
-    body: dict[str, Any] = payload if isinstance(payload, dict) else {}
+    body = codec.as_object(payload)
     message = body.get("message") or body.get("error_description") or body.get("error")
     if not isinstance(message, str) or not message:
         message = "no message" if payload is not None else "no JSON body"
@@ -466,14 +460,8 @@ def _status_error(operation: Operation[Any], reply: Reply, payload: Any) -> APIS
 
 
 def _field_errors(given: Any) -> dict[str, list[str]]:
-    if not isinstance(given, dict):
-        return {}
-    return {
-        str(name): [str(text) for text in (texts if isinstance(texts, list) else [texts])]
-        for name, texts in given.items()
-    }
+    return {name: [str(text) for text in codec.as_list(texts)] for name, texts in codec.as_object(given).items()}
 
 
 def _seconds(text: str | None) -> float | None:
     return float(text) if text is not None and text.strip().isdigit() else None
-

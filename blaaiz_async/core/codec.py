@@ -8,12 +8,12 @@ in `extra`. Numbers with a fraction become Decimal exactly as written, in both d
 
 import re
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, time
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, ClassVar, Literal, Self, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Self, TypeVar, cast, get_args, get_origin
 
 import attrs
 import cattrs
@@ -26,7 +26,6 @@ from blaaiz_async.errors import Fault
 
 __all__ = ["UNSET", "UnsetType"]
 
-R = TypeVar("R", bound="Request")
 A = TypeVar("A")
 
 
@@ -133,12 +132,12 @@ def encode(record: Any) -> Any:
 
 @cache
 def _writer() -> cattrs.Converter:
-    writer = cattrs.Converter(unstruct_collection_overrides={})
+    writer = cattrs.Converter()
     for scalar in (Decimal, date, datetime):
         writer.register_unstructure_hook(scalar, _as_is)
     writer.register_unstructure_hook(OpenStrEnum, str)
-    writer.register_unstructure_hook_factory(_is_request, lambda cls: _request_writer(cls, writer))
-    writer.register_unstructure_hook_factory(_is_answer, lambda cls: _answer_writer(cls, writer))
+    writer.register_unstructure_hook_factory(is_request, _request_writer)
+    writer.register_unstructure_hook_factory(_is_answer, _answer_writer)
     return writer
 
 
@@ -146,7 +145,7 @@ def _as_is(value: A) -> A:
     return value
 
 
-def _is_request(cls: Any) -> bool:
+def is_request(cls: Any) -> bool:
     return isinstance(cls, type) and issubclass(cls, Request) and attrs.has(cls)
 
 
@@ -156,8 +155,9 @@ def _is_answer(cls: Any) -> bool:
 
 def _request_writer(cls: type[Any], writer: cattrs.Converter) -> Callable[[Any], dict[str, Any]]:
     # Only None and UNSET mean "leave out": a constant such as type="business" is a default that must be sent.
-    constants = {a.name: override(omit_if_default=False) for a in attrs.fields(cls) if not _leaves_out(a.default)}
-    return make_dict_unstructure_fn(cls, writer, _cattrs_omit_if_default=True, **constants)
+    constants = [a.name for a in attrs.fields(cls) if not _leaves_out(a.default)]
+    overrides: dict[str, Any] = {name: override(omit_if_default=False) for name in constants}
+    return make_dict_unstructure_fn(cls, writer, _cattrs_omit_if_default=True, **overrides)
 
 
 def _leaves_out(default: object) -> bool:
@@ -165,9 +165,7 @@ def _leaves_out(default: object) -> bool:
 
 
 def _answer_writer(cls: type[Any], writer: cattrs.Converter) -> Callable[[Any], dict[str, Any]]:
-    write = make_dict_unstructure_fn(
-        cls, writer, extra=override(omit=True), _keys=override(omit=True)
-    )
+    write = make_dict_unstructure_fn(cls, writer, extra=override(omit=True), _keys=override(omit=True))
 
     def hook(record: Any) -> dict[str, Any]:
         out = write(record)
@@ -182,6 +180,16 @@ def _answer_writer(cls: type[Any], writer: cattrs.Converter) -> Callable[[Any], 
 # -- decoding answers --------------------------------------------------------------------------------------------------
 
 
+def as_object(value: Any) -> dict[str, Any]:
+    """Return a decoded JSON value as an object: empty if it's none."""
+    return cast("dict[str, Any]", value) if type(value) is dict else {}
+
+
+def as_list(value: Any) -> list[Any]:
+    """Return a decoded JSON value as an array: of one, if it's none."""
+    return cast("list[Any]", value) if type(value) is list else [value]
+
+
 class DecodeError(Exception):
     """A payload without the expected shape: `path` and `problem`. Callers turn it into a public error."""
 
@@ -194,18 +202,27 @@ class DecodeError(Exception):
 def decode(payload: Any, cls: type[A]) -> A:
     """Read a decoded JSON payload as `cls`. Raises DecodeError with the path of the field."""
     try:
-        return _reader(detailed=False).structure(payload, cls)
+        return _fast_reader().structure(payload, cls)
     except Exception:  # noqa: BLE001  # whatever it was, the detailed reader says where
         try:
-            return _reader(detailed=True).structure(payload, cls)
+            return _exact_reader().structure(payload, cls)
         except Exception as error:  # noqa: BLE001  # cattrs raises groups of anything a hook raises
-            fault = next(_faults_in(error, ""))
+            fault = next(faults_in(error, ""))
             raise DecodeError(fault.field, fault.message) from None
 
 
 @cache
+def _fast_reader() -> cattrs.Converter:
+    return _reader(detailed=False)
+
+
+@cache
+def _exact_reader() -> cattrs.Converter:
+    return _reader(detailed=True)
+
+
 def _reader(*, detailed: bool) -> cattrs.Converter:
-    reader = cattrs.Converter(detailed_validation=detailed, prefer_attrib_converters=False)
+    reader = cattrs.Converter(detailed_validation=detailed)
     reader.register_structure_hook(str, _read_str)
     reader.register_structure_hook(OpenStrEnum, _read_enum)
     reader.register_structure_hook(int, _read_int)
@@ -214,9 +231,9 @@ def _reader(*, detailed: bool) -> cattrs.Converter:
     reader.register_structure_hook(date, _read_date)
     reader.register_structure_hook(datetime, _read_datetime)
     reader.register_structure_hook_func(_is_id, _read_id)
-    reader.register_structure_hook_func(lambda cls: cls == TextOrTexts, _read_text_or_texts)
-    reader.register_structure_hook_factory(_is_tuple, lambda cls: _tuple_reader(cls, reader))
-    reader.register_structure_hook_factory(_is_answer, lambda cls: _answer_reader(cls, reader))
+    reader.register_structure_hook_func(_is_text_or_texts, _read_text_or_texts)
+    reader.register_structure_hook_factory(_is_tuple, _tuple_reader)
+    reader.register_structure_hook_factory(_is_answer, _answer_reader)
     return reader
 
 
@@ -226,27 +243,36 @@ def _answer_reader(cls: type[Any], reader: cattrs.Converter) -> Callable[[Any, A
 
     def hook(payload: Any, _: Any) -> Any:
         if type(payload) is not dict:
-            raise TypeError(_expected("an object", payload))
-        record = read(payload, cls)
-        keys = frozenset(cast("dict[str, Any]", payload))
+            raise TypeError(expected("an object", payload))
+        given = cast("dict[str, Any]", payload)
+        record = read(given, cls)
+        keys = frozenset(given)
         # The record is frozen for everyone else; it is still being made here.
         object.__setattr__(record, "_keys", keys)
         if unknown := keys - names:
-            object.__setattr__(record, "extra", {name: payload[name] for name in payload if name in unknown})
+            object.__setattr__(record, "extra", {name: given[name] for name in given if name in unknown})
         return record
 
     return hook
 
 
-def _expected(what: str, value: object) -> str:
-    # Names the kind of the value, never the value: it may be a secret or a personal datum.
-    kinds = {type(None): "null", dict: "an object", list: "an array", str: "a string", bool: "a boolean"}
-    return f"expected {what}, got {kinds.get(type(value), 'a number')}"
+def expected(what: str, value: object) -> str:
+    """Say what was expected and what kind of value came, never the value: it may be a secret or a personal datum."""
+    return f"expected {what}, got {_KINDS.get(type(value), 'a number')}"
+
+
+_KINDS: dict[type[Any], str] = {
+    type(None): "null",
+    dict: "an object",
+    list: "an array",
+    str: "a string",
+    bool: "a boolean",
+}
 
 
 def _read_str(value: Any, _: Any) -> str:
     if type(value) is not str:
-        raise TypeError(_expected("a string", value))
+        raise TypeError(expected("a string", value))
     return value
 
 
@@ -255,7 +281,7 @@ def _read_int(value: Any, _: Any) -> int:
         return value
     if type(value) is str and value.isascii() and value.isdigit():
         return int(value)
-    raise TypeError(_expected("a whole number", value))
+    raise TypeError(expected("a whole number", value))
 
 
 def _read_bool(value: Any, _: Any) -> bool:
@@ -263,10 +289,10 @@ def _read_bool(value: Any, _: Any) -> bool:
         return value
     if type(value) is int and value in (0, 1):
         return bool(value)
-    raise TypeError(_expected("a boolean", value))
+    raise TypeError(expected("a boolean", value))
 
 
-_DECIMAL = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+DECIMAL = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
 
 def _read_decimal(value: Any, _: Any) -> Decimal:
@@ -274,9 +300,9 @@ def _read_decimal(value: Any, _: Any) -> Decimal:
         return value
     if type(value) is int:
         return Decimal(value)
-    if type(value) is str and _DECIMAL.fullmatch(value):
+    if type(value) is str and DECIMAL.fullmatch(value):
         return Decimal(value)
-    raise TypeError(_expected("a number or a decimal string", value))
+    raise TypeError(expected("a number or a decimal string", value))
 
 
 def _read_date(value: Any, _: Any) -> date:
@@ -312,7 +338,11 @@ def _read_enum(value: Any, cls: Any) -> Any:
 
 
 def _read_text_or_texts(value: Any, _: Any) -> TextOrTexts:
-    return [_read_str(item, _) for item in value] if type(value) is list else _read_str(value, _)
+    return [_read_str(item, _) for item in as_list(value)] if type(value) is list else _read_str(value, _)
+
+
+def _is_text_or_texts(cls: Any) -> bool:
+    return bool(cls == TextOrTexts)
 
 
 def _is_tuple(cls: Any) -> bool:
@@ -320,233 +350,45 @@ def _is_tuple(cls: Any) -> bool:
 
 
 def _tuple_reader(cls: Any, reader: cattrs.Converter) -> Callable[[Any, Any], tuple[Any, ...]]:
-    item = get_args(cls)[0]
-    many = list[item]
+    many: Any = types.GenericAlias(list, get_args(cls)[:1])
 
     def hook(value: Any, _: Any) -> tuple[Any, ...]:
         if value is None:
             return ()
         # An object stands where an array of one was documented, in places.
-        return tuple(reader.structure(value if type(value) is list else [value], many))
+        return tuple(reader.structure(as_list(value), many))
 
     return hook
-
-
-# -- reading what a caller gave ----------------------------------------------------------------------------------------
-
-
-def read_request(cls: type[R], given: R | Mapping[str, Any], today: date) -> tuple[R | None, list[Fault]]:
-    """Read a mapping as the request `cls`, or take one as it is, and check it by every rule of its fields.
-
-    Returns the request (None if it couldn't be read) and all faults, in field order. `today` is the date that ages and
-    expiries are counted from.
-    """
-    if isinstance(given, cls):
-        return given, check(given, today)
-    if not isinstance(given, Mapping):
-        problem = f"expected a {cls.__name__} or a mapping of its fields"
-        return None, [Fault(field="", rule="kind", message=problem)]
-    try:
-        request = _mapping_reader().structure(given, cls)
-    except Exception as error:  # noqa: BLE001  # cattrs raises groups of anything a hook raises
-        # What could be read is checked as well, so that all faults of a record come at once.
-        faults = [*_faults_in(error, ""), *check(_readable_part(cls, given), today)]
-        order = {a.name: place for place, a in enumerate(attrs.fields(cls))}
-        return None, sorted(faults, key=lambda fault: order.get(fault.field.split(".")[0], len(order)))
-    return request, check(request, today)
-
-
-def check(request: Request, today: date) -> list[Fault]:
-    """Return every rule that a request breaks: of its fields, of nested records, and between fields."""
-    faults: list[Fault] = []
-    for name, rules in _rules(type(request)):
-        value = getattr(request, name)
-        if value is None or value is UNSET:
-            continue
-        faults += [
-            Fault(field=name, rule=rule.name, message=f"must be {rule.expected}")
-            for rule in rules
-            if not rule.holds(value)
-        ]
-        if isinstance(value, Request):
-            faults += [attrs.evolve(fault, field=_join(name, fault.field)) for fault in check(value, today)]
-        elif isinstance(value, list | tuple):
-            for index, item in enumerate(cast("Sequence[object]", value)):
-                if isinstance(item, Request):
-                    where = f"{name}.{index}"
-                    faults += [attrs.evolve(fault, field=_join(where, fault.field)) for fault in check(item, today)]
-    return faults + list(request.__faults__(today))
-
-
-def _readable_part(cls: type[R], given: Mapping[str, Any]) -> R:
-    """Make a record of the fields that can be read, with None for all others; it is only ever checked, never sent."""
-    part = cls.__new__(cls)
-    for a in attrs.fields(cast("Any", cls)):
-        try:
-            value = _mapping_reader().structure(given.get(a.name), a.type)
-        except Exception:  # noqa: BLE001  # reported already, by reading the whole record
-            value = None
-        object.__setattr__(part, a.name, value)
-    return part
-
-
-@cache
-def _rules(cls: type[Any]) -> tuple[tuple[str, tuple[Rule, ...]], ...]:
-    return tuple((a.name, tuple(_rules_in(a.type))) for a in attrs.fields(cls))
-
-
-def _rules_in(annotation: Any) -> Iterator[Rule]:
-    if get_origin(annotation) is Annotated:
-        yield from (extra for extra in annotation.__metadata__ if isinstance(extra, Rule))
-        yield from _rules_in(annotation.__origin__)
-    elif get_origin(annotation) in (Union, types.UnionType):
-        for member in get_args(annotation):
-            yield from _rules_in(member)
-
-
-@cache
-def _mapping_reader() -> cattrs.Converter:
-    reader = cattrs.Converter(forbid_extra_keys=True)
-    reader.register_structure_hook(str, _take_str)
-    reader.register_structure_hook(int, _take_int)
-    reader.register_structure_hook(bool, _take_bool)
-    reader.register_structure_hook(Decimal, _take_decimal)
-    reader.register_structure_hook(date, _take_date)
-    reader.register_structure_hook_func(lambda cls: get_origin(cls) is Literal, _take_literal)
-    reader.register_structure_hook_func(_is_optional, lambda value, cls: _take_optional(reader, value, cls))
-    reader.register_structure_hook_factory(_is_sequence, lambda cls: _sequence_taker(cls, reader))
-    reader.register_structure_hook_factory(_is_request, lambda cls: _request_taker(cls, reader))
-    return reader
-
-
-def _request_taker(cls: type[Any], reader: cattrs.Converter) -> Callable[[Any, Any], Any]:
-    read = make_dict_structure_fn(cls, reader, _cattrs_forbid_extra_keys=True)
-
-    def hook(value: Any, _: Any) -> Any:
-        if isinstance(value, cls):
-            return value
-        if not isinstance(value, Mapping):
-            raise TypeError(_expected("an object", value))
-        return read(value, cls)
-
-    return hook
-
-
-def _is_optional(cls: Any) -> bool:
-    return get_origin(cls) in (Union, types.UnionType)
-
-
-def _take_optional(reader: cattrs.Converter, value: Any, cls: Any) -> Any:
-    members = [member for member in get_args(cls) if member not in (type(None), UnsetType)]
-    if (value is None and type(None) in get_args(cls)) or (value is UNSET and UnsetType in get_args(cls)):
-        return value
-    if set(members) == {int, Decimal}:  # how an exact amount is annotated
-        return _take_decimal(value, Decimal)
-    return reader.structure(value, members[0])
-
-
-def _is_sequence(cls: Any) -> bool:
-    return get_origin(cls) is Sequence
-
-
-def _sequence_taker(cls: Any, reader: cattrs.Converter) -> Callable[[Any, Any], Any]:
-    item = get_args(cls)[0]
-    many = list[item]
-
-    def hook(value: Any, _: Any) -> tuple[Any, ...]:
-        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
-            raise TypeError("must be a list")
-        return tuple(reader.structure(list(cast("Sequence[Any]", value)), many))
-
-    return hook
-
-
-def _take_str(value: Any, _: Any) -> str:
-    if not isinstance(value, str):
-        raise TypeError("must be a string")
-    return str(value)
-
-
-def _take_int(value: Any, _: Any) -> int:
-    if type(value) is not int:
-        raise TypeError("must be a whole number")
-    return value
-
-
-def _take_bool(value: Any, _: Any) -> bool:
-    if not isinstance(value, bool):
-        raise TypeError("must be true or false")
-    return value
-
-
-def _take_decimal(value: Any, _: Any) -> Decimal:
-    if isinstance(value, float):
-        raise TypeError("must be a Decimal, a whole number or a decimal string; a float isn't exact")
-    if isinstance(value, Decimal):
-        number = value
-    elif type(value) is int:
-        number = Decimal(value)
-    elif isinstance(value, str) and _DECIMAL.fullmatch(value):
-        try:
-            number = Decimal(value)
-        except InvalidOperation:  # more digits than the context takes
-            raise TypeError("must be a decimal number") from None
-    else:
-        raise TypeError("must be a Decimal, a whole number or a decimal string")
-    if not number.is_finite():
-        raise TypeError("must be a finite number")
-    return number
-
-
-def _take_date(value: Any, _: Any) -> date:
-    if isinstance(value, datetime):
-        raise TypeError("must be a date without a time of day")
-    if isinstance(value, date):
-        return value
-    # fromisoformat also takes 20240131 and week dates, which the platform doesn't.
-    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            raise TypeError("must be a day of the calendar") from None
-    raise TypeError("must be a date in the form YYYY-MM-DD")
-
-
-def _take_literal(value: Any, cls: Any) -> Any:
-    choices = get_args(cls)
-    if value not in choices:
-        raise ValueError(f"must be one of {', '.join(map(str, choices))}")
-    return str(value)
 
 
 # -- from cattrs's errors to ours --------------------------------------------------------------------------------------
 
 
-def _faults_in(error: BaseException, path: str) -> Iterator[Fault]:
+def faults_in(error: BaseException, path: str) -> Iterator[Fault]:
     if isinstance(error, cattrs.ClassValidationError):
         with_notes, bare = error.group_exceptions()
         for inner, note in with_notes:
-            yield from _faults_in(inner, _join(path, note.name))
+            yield from faults_in(inner, join_path(path, note.name))
         for inner in bare:
-            yield from _faults_in(inner, path)
+            yield from faults_in(inner, path)
     elif isinstance(error, cattrs.IterableValidationError):
         items, bare = error.group_exceptions()
         for inner, item in items:
-            yield from _faults_in(inner, _join(path, str(item.index)))
+            yield from faults_in(inner, join_path(path, str(item.index)))
         for inner in bare:
-            yield from _faults_in(inner, path)
+            yield from faults_in(inner, path)
     elif isinstance(error, cattrs.ForbiddenExtraKeysError):
         for name in sorted(map(str, error.extra_fields)):
             text = f"isn't a field of {error.cl.__name__}; take it out"
-            yield Fault(field=_join(path, name), rule="not_allowed", message=text)
+            yield Fault(field=join_path(path, name), rule="not_allowed", message=text)
     elif isinstance(error, KeyError):
         name = str(error.args[0])
-        yield Fault(field=path if path.endswith(name) else _join(path, name), rule="missing", message="is required")
+        yield Fault(field=path if path.endswith(name) else join_path(path, name), rule="missing", message="is required")
     elif isinstance(error, TypeError | ValueError) and error.args and type(error.args[0]) is str:
         yield Fault(field=path, rule="value", message=error.args[0])
     else:
         yield Fault(field=path, rule="value", message="can't be read")
 
 
-def _join(path: str, name: str) -> str:
+def join_path(path: str, name: str) -> str:
     return f"{path}.{name}".strip(".")

@@ -62,7 +62,7 @@ class RetryPolicy:
             again = _again_of(state)
             if again.wait is not None:
                 return again.wait
-            longest = min(self.wait_max, self.wait_initial * 2 ** (state.attempt_number - 1))
+            longest = min(self.wait_max, self.wait_initial * 2.0 ** (state.attempt_number - 1))
             return longest * (1 - self.random())
 
         def stop(state: tenacity.RetryCallState) -> bool:

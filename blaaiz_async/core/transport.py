@@ -13,6 +13,8 @@ import httpx
 import sniffio
 from attrs import frozen
 
+from blaaiz_async.core.codec import as_object
+
 if TYPE_CHECKING:
     import aiohttp
 
@@ -90,7 +92,7 @@ class Transport:
             raise RuntimeError("this client is closed")
         limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=None, keepalive_expiry=KEEPALIVE)
         if sniffio.current_async_library() == "asyncio":
-            from httpx_aiohttp import AiohttpTransport  # noqa: PLC0415  # 0.3 s of imports that trio doesn't need
+            from httpx_aiohttp import AiohttpTransport  # 0.3 s of imports that trio doesn't need
 
             self._client = httpx.AsyncClient(transport=AiohttpTransport(client=_aiohttp_session))
         else:
@@ -107,14 +109,14 @@ class Transport:
 
 
 def _aiohttp_session() -> "aiohttp.ClientSession":
-    import aiohttp  # noqa: PLC0415  # as above
+    import aiohttp  # as above
 
     connector = aiohttp.TCPConnector(limit=MAX_CONNECTIONS, keepalive_timeout=KEEPALIVE, ssl=_tls())
     # trust_env: proxies from the environment, as httpx itself would take them.
     session = aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar(), trust_env=True)
     # aiohttp sends idempotent methods again on a reused connection, unseen by us; a PUT that adds an owner would add
     # two. There is no public switch.
-    session._retry_connection = False  # noqa: SLF001
+    session._retry_connection = False  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     return session
 
 
@@ -132,7 +134,14 @@ def _verdict(error: Exception) -> Unanswered | None:
     if family == "aiohttp":
         return (NeverSent if _never_sent_by_aiohttp(cause) else PerhapsSent)(name, timed_out=timed_out)
     if family in ("httpx", "httpcore"):
-        never = name in {"ConnectError", "ConnectTimeout", "PoolTimeout", "UnsupportedProtocol", "ProxyError", "InvalidURL"}
+        never = name in {
+            "ConnectError",
+            "ConnectTimeout",
+            "PoolTimeout",
+            "UnsupportedProtocol",
+            "ProxyError",
+            "InvalidURL",
+        }
         return (NeverSent if never else PerhapsSent)(name, timed_out=timed_out)
     if isinstance(cause, OSError | anyio.BrokenResourceError | anyio.ClosedResourceError | anyio.EndOfStream):
         return PerhapsSent(name, timed_out=isinstance(cause, TimeoutError))
@@ -142,7 +151,7 @@ def _verdict(error: Exception) -> Unanswered | None:
 
 
 def _never_sent_by_aiohttp(cause: BaseException) -> bool:
-    import aiohttp  # noqa: PLC0415  # already loaded, or the cause wouldn't be its
+    import aiohttp  # already loaded, or the cause wouldn't be its
 
     return isinstance(
         cause,
@@ -166,5 +175,5 @@ def _is_safe(name: str, names: tuple[str, ...]) -> bool:
 
 def request_id_of(headers: Mapping[str, str], body: Any) -> str | None:
     """Return the platform's request id, from a header or from the body of an error."""
-    found = headers.get("x-request-id") or (body.get("request_id") if isinstance(body, dict) else None)
+    found = headers.get("x-request-id") or as_object(body).get("request_id")
     return str(found) if found else None

@@ -13,8 +13,8 @@ from blaaiz_async.services.base import Service
 from blaaiz_async.services.files import (
     GET_DOCUMENT_PRESIGNED_URL,
     GET_OWNER_FILE_PRESIGNED_URL,
-    FilesService,
     FileSource,
+    FilesService,
 )
 from blaaiz_async.types import locks
 from blaaiz_async.types.common import Message, UploadTarget
@@ -44,7 +44,12 @@ _CUSTOMERS = "/api/external/customer"
 _CUSTOMER = _CUSTOMERS + "/{customer_id}"
 
 CREATE = operation(
-    "customers_create", "POST", _CUSTOMERS, Customer, scope="customer:write", body=(IndividualCustomer, BusinessCustomer)
+    "customers_create",
+    "POST",
+    _CUSTOMERS,
+    Customer,
+    scope="customer:write",
+    body=(IndividualCustomer, BusinessCustomer),
 )
 LIST = list_operation("customers_list", _CUSTOMERS, CustomerSummary, scope="customer:read")
 GET = operation("customers_get", "GET", _CUSTOMER, Customer, scope="customer:read")
@@ -121,9 +126,7 @@ ATTACH_OWNER_FILES = operation(
     safety=Safety.IDEMPOTENT,  # a file replaces the one in its slot
     body=OwnerFiles,
 )
-LIST_DOCUMENTS = list_operation(
-    "customer_documents_list", _CUSTOMER + "/document", KybDocument, scope="customer:read"
-)
+LIST_DOCUMENTS = list_operation("customer_documents_list", _CUSTOMER + "/document", KybDocument, scope="customer:read")
 CREATE_DOCUMENT = operation(
     "customer_documents_create",
     "POST",
@@ -449,9 +452,7 @@ class CustomersService(Service):
         path = {"customer_id": customer_id, "owner_id": owner_id}
         return await self._call(GET_OWNER_FILE_PRESIGNED_URL, path=path, body=request)
 
-    async def upload_owner_files(
-        self, customer_id: str, owner_id: str, files: OwnerFiles | Mapping[str, Any]
-    ) -> Owner:
+    async def upload_owner_files(self, customer_id: str, owner_id: str, files: OwnerFiles | Mapping[str, Any]) -> Owner:
         """Attach uploaded ID images to an owner. A new image of a REJECTED owner makes it PENDING again.
 
         Args:

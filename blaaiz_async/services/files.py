@@ -198,9 +198,7 @@ async def _read(source: FileSource, content_type: str | None) -> _Content:
         # The storage wants the length in advance.
         source = await _gather(source)
     data = bytes(source)
-    return _Content(
-        content_type=_checked(len(data), data[:16], content_type), size=len(data), open=lambda: data
-    )
+    return _Content(content_type=_checked(len(data), data[:16], content_type), size=len(data), open=lambda: data)
 
 
 async def _from_path(path: Path, content_type: str | None) -> _Content:

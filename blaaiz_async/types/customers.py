@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
 
 import attrs
-from attrs import frozen
+from attrs import field, frozen
 
 from blaaiz_async.core.codec import UNSET, Answer, Id, OpenStrEnum, Request, Rule, UnsetType
 from blaaiz_async.errors import Fault
@@ -115,9 +115,7 @@ OwnerStreet = Annotated[str, between(9, 255)]
 OwnerName = Annotated[Text, longest(255)]
 OwnerTin = Annotated[str, between(5, 50)]
 BusinessDescription = Annotated[str, longest(2000)]
-ExpectedMonthlyPayments = Annotated[
-    int, Rule("range", lambda value: 0 <= value <= 1_000_000_000, "from 0 to 1000000000")
-]
+ExpectedMonthlyPayments = Annotated[int, Rule("range", lambda value: 0 <= value <= 1_000_000_000, "from 0 to 1000000000")]
 
 
 @frozen(kw_only=True, repr=False)
@@ -157,16 +155,14 @@ class OwnerCreate(Request):
         yield from _owner_faults(self.date_of_birth, self.id_expiry_date, today)
 
 
-Owners = Annotated[
-    Sequence[OwnerCreate], Rule("too_many", lambda value: len(value) <= MAX_OWNERS, "at most 5 owners")
-]
+Owners = Annotated[Sequence[OwnerCreate], Rule("too_many", lambda value: len(value) <= MAX_OWNERS, "at most 5 owners")]
 
 
 @frozen(kw_only=True, repr=False)
 class OwnerUpgradeCreate(OwnerCreate):
     """An owner given with a KYB scope upgrade: here the percentage is required (contract schema OwnerUpgradeCreate)."""
 
-    ownership_percentage: Percentage
+    ownership_percentage: Percentage = field()  # required: a bare annotation would keep the default above
 
 
 @frozen(kw_only=True, repr=False)
@@ -348,9 +344,10 @@ class CustomerUpdate(Request):
     estimated_annual_revenue: EstimatedAnnualRevenue | None | UnsetType = UNSET
     expected_monthly_payments: ExpectedMonthlyPayments | None | UnsetType = UNSET
     account_purpose: AccountPurpose | None | UnsetType = UNSET
-    owners: Annotated[
-        Sequence[OwnerUpsert], Rule("too_many", lambda value: len(value) <= MAX_OWNERS, "at most 5 owners")
-    ] | UnsetType = UNSET
+    owners: (
+        Annotated[Sequence[OwnerUpsert], Rule("too_many", lambda value: len(value) <= MAX_OWNERS, "at most 5 owners")]
+        | UnsetType
+    ) = UNSET
 
     def given(self) -> tuple[str, ...]:
         """Return the names of the fields that this update would change, in their order."""
@@ -362,7 +359,8 @@ class CustomerUpdate(Request):
         company = [name for name in given if name in BUSINESS_FIELDS]
         if person and company:
             for name in person:
-                yield Fault(field=name, rule="mixed", message=f"can't go together with {company[0]}, a business's field")
+                text = f"can't go together with {company[0]}, a business's field"
+                yield Fault(field=name, rule="mixed", message=text)
         yield from _country_faults(self.country or None, self.incorporation_country or None)
         yield from _incorporation_faults(self.incorporation_date or None, today)
 

@@ -1,9 +1,18 @@
 """Which fields of a customer may still be changed (contract/customers.yaml x-state-machines.lock_matrix)."""
 
+from typing import Literal
+
 from attrs import frozen
 
 from blaaiz_async.core.codec import UNSET
-from blaaiz_async.types.customers import Customer, CustomerUpdate, ReviewStatus, StoredKycData, VerificationStatus
+from blaaiz_async.types.customers import (
+    Customer,
+    CustomerUpdate,
+    OwnerUpsert,
+    ReviewStatus,
+    StoredKycData,
+    VerificationStatus,
+)
 
 _KYC_FIELDS = frozenset(
     {
@@ -23,8 +32,8 @@ _KYC_FIELDS = frozenset(
 )
 _REVIEWED = (ReviewStatus.APPROVED, ReviewStatus.PROCESSING)
 _CORRECTION = (
-    "a correction goes to support@blaaiz.com by e-mail, with your business name, the customer id, the old and new values, "
-    "the reason and evidence"
+    "a correction goes to support@blaaiz.com by e-mail, with your business name, the customer id, "
+    "the old and new values, the reason and evidence"
 )
 
 
@@ -49,38 +58,45 @@ class UpdateCheck:
 
 def check_update(customer: Customer, update: CustomerUpdate) -> UpdateCheck:
     """Sort the fields of an update into those that may be set, those that are locked, and those that can't be told."""
-    given = [name for name in update.given() if name != "owners"]
-    allowed: list[str] = []
-    locked: list[str] = []
-    unknown: list[str] = []
-    reason = ""
+    verdicts = {name: _field_verdict(customer, name) for name in update.given() if name != "owners"}
+    verdicts |= {f"owners.{place}": _owner_verdict(customer, owner) for place, owner in enumerate(update.owners or ())}
+    allowed, locked, unknown = (
+        tuple(name for name, found in verdicts.items() if found == verdict) for verdict in ("allowed", "locked", "unknown")
+    )
+    return UpdateCheck(allowed=allowed, locked=locked, unknown=unknown, reason=_reason(customer) if locked else "")
+
+
+_Verdict = Literal["allowed", "locked", "unknown"]
+
+
+def _field_verdict(customer: Customer, name: str) -> _Verdict:
     status = customer.verification_status
     if status is VerificationStatus.PROCESSING:
-        locked = list(given)
-        reason = "the customer is under review (PROCESSING); wait for its end"
-    elif status is VerificationStatus.VERIFIED:
-        for name in given:
-            (unknown if _is_absent(customer, name) else allowed if _stored(customer, name) is None else locked).append(name)
-        reason = f"a VERIFIED customer's fields can't be changed once they hold a value; {_CORRECTION}"
-    else:
-        allowed = list(given)
-    statuses = {owner.id: owner.status for owner in customer.owners}
-    for index, owner in enumerate(update.owners or ()):
-        where = f"owners.{index}"
-        if status in (VerificationStatus.PROCESSING, VerificationStatus.VERIFIED):
-            locked.append(where)
-        elif owner.id is UNSET:
-            allowed.append(where)
-        elif owner.id not in statuses:
-            unknown.append(where)
-        elif statuses[owner.id] in _REVIEWED:
-            locked.append(where)
-            reason = reason or f"an APPROVED or PROCESSING owner can't be changed; {_CORRECTION}"
-        else:
-            allowed.append(where)
-    return UpdateCheck(
-        allowed=tuple(allowed), locked=tuple(locked), unknown=tuple(unknown), reason=reason if locked else ""
-    )
+        return "locked"
+    if status is not VerificationStatus.VERIFIED:
+        return "allowed"
+    if _is_absent(customer, name):
+        return "unknown"
+    return "allowed" if _stored(customer, name) is None else "locked"
+
+
+def _owner_verdict(customer: Customer, owner: OwnerUpsert) -> _Verdict:
+    if customer.verification_status in (VerificationStatus.PROCESSING, VerificationStatus.VERIFIED):
+        return "locked"
+    if owner.id is UNSET:
+        return "allowed"
+    stored = next((one for one in customer.owners if one.id == owner.id), None)
+    if stored is None:
+        return "unknown"
+    return "locked" if stored.status in _REVIEWED else "allowed"
+
+
+def _reason(customer: Customer) -> str:
+    if customer.verification_status is VerificationStatus.PROCESSING:
+        return "the customer is under review (PROCESSING); wait for its end"
+    if customer.verification_status is VerificationStatus.VERIFIED:
+        return f"a VERIFIED customer's fields can't be changed once they hold a value; {_CORRECTION}"
+    return f"an APPROVED or PROCESSING owner can't be changed; {_CORRECTION}"
 
 
 def _holder(customer: Customer, name: str) -> Customer | StoredKycData | None:

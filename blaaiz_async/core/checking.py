@@ -1,0 +1,212 @@
+"""Reading what a caller gave as a request, and checking it by the rules of the contract, before anything is sent."""
+
+import re
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal, InvalidOperation
+from functools import cache
+from typing import Annotated, Any, Literal, TypeVar, Union, cast, get_args, get_origin
+
+import attrs
+import cattrs
+from cattrs.gen import make_dict_structure_fn
+from msgspec import UNSET, UnsetType
+
+from blaaiz_async.core.codec import DECIMAL, Request, Rule, expected, faults_in, is_request, join_path
+from blaaiz_async.errors import Fault
+
+R = TypeVar("R", bound=Request)
+
+
+def read_request(cls: type[R], given: R | Mapping[str, Any], today: date) -> tuple[R | None, list[Fault]]:
+    """Read a mapping as the request `cls`, or take one as it is, and check it by every rule of its fields.
+
+    Returns the request (None if it couldn't be read) and all faults, in field order. `today` is the date that ages and
+    expiries are counted from.
+    """
+    if isinstance(given, cls):
+        return given, check(given, today)
+    if not isinstance(given, Mapping):
+        problem = f"expected a {cls.__name__} or a mapping of its fields"
+        return None, [Fault(field="", rule="kind", message=problem)]
+    try:
+        request = _mapping_reader().structure(given, cls)
+    except Exception as error:  # noqa: BLE001  # cattrs raises groups of anything a hook raises
+        # What could be read is checked as well, so that all faults of a record come at once.
+        faults = [*faults_in(error, ""), *check(_readable_part(cls, given), today)]
+        order = {a.name: place for place, a in enumerate(attrs.fields(cast("type[Any]", cls)))}
+        return None, sorted(faults, key=lambda fault: order.get(fault.field.split(".")[0], len(order)))
+    return request, check(request, today)
+
+
+def check(request: Request, today: date) -> list[Fault]:
+    """Return every rule that a request breaks: of its fields, of nested records, and between fields."""
+    faults: list[Fault] = []
+    for name, rules in _rules(cast("Any", type(request))):
+        value = getattr(request, name)
+        if value is None or value is UNSET:
+            continue
+        faults += [
+            Fault(field=name, rule=rule.name, message=f"must be {rule.expected}") for rule in rules if not rule.holds(value)
+        ]
+        if isinstance(value, Request):
+            faults += [attrs.evolve(fault, field=join_path(name, fault.field)) for fault in check(value, today)]
+        elif isinstance(value, list | tuple):
+            for index, item in enumerate(cast("Sequence[object]", value)):
+                if isinstance(item, Request):
+                    where = f"{name}.{index}"
+                    faults += [attrs.evolve(fault, field=join_path(where, fault.field)) for fault in check(item, today)]
+    return faults + list(request.__faults__(today))
+
+
+def _readable_part(cls: type[R], given: Mapping[str, Any]) -> R:
+    """Make a record of the fields that can be read, with None for all others; it is only ever checked, never sent."""
+    part = cls.__new__(cls)
+    for a in attrs.fields(cast("type[Any]", cls)):
+        try:
+            value = _mapping_reader().structure(given.get(a.name), a.type)
+        except Exception:  # noqa: BLE001  # reported already, by reading the whole record
+            value = None
+        object.__setattr__(part, a.name, value)
+    return part
+
+
+@cache
+def _rules(cls: type[Any]) -> tuple[tuple[str, tuple[Rule, ...]], ...]:
+    return tuple((a.name, tuple(_rules_in(a.type))) for a in attrs.fields(cls))
+
+
+def _rules_in(annotation: Any) -> Iterator[Rule]:
+    if _is_annotated(annotation):
+        yield from (extra for extra in annotation.__metadata__ if isinstance(extra, Rule))
+        yield from _rules_in(annotation.__origin__)
+    elif _is_union(annotation):
+        for member in get_args(annotation):
+            yield from _rules_in(member)
+
+
+def _is_annotated(annotation: Any) -> bool:
+    return get_origin(annotation) is Annotated
+
+
+@cache
+def _mapping_reader() -> cattrs.Converter:
+    reader = cattrs.Converter(forbid_extra_keys=True)
+    reader.register_structure_hook(str, _take_str)
+    reader.register_structure_hook(int, _take_int)
+    reader.register_structure_hook(bool, _take_bool)
+    reader.register_structure_hook(Decimal, _take_decimal)
+    reader.register_structure_hook(date, _take_date)
+    reader.register_structure_hook_func(_is_literal, _take_literal)
+    reader.register_structure_hook_factory(_is_union, _union_taker)
+    reader.register_structure_hook_factory(_is_sequence, _sequence_taker)
+    reader.register_structure_hook_factory(is_request, _request_taker)
+    return reader
+
+
+def _request_taker(cls: type[Any], reader: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    read = make_dict_structure_fn(cls, reader, _cattrs_forbid_extra_keys=True)
+
+    def hook(value: Any, _: Any) -> Any:
+        if isinstance(value, cls):
+            return value
+        if not isinstance(value, Mapping):
+            raise TypeError(expected("an object", value))
+        return read(cast("Mapping[str, Any]", value), cls)
+
+    return hook
+
+
+def _is_literal(cls: Any) -> bool:
+    return get_origin(cls) is Literal
+
+
+def _is_union(cls: Any) -> bool:
+    return get_origin(cls) in (Union, types.UnionType)
+
+
+def _union_taker(cls: Any, reader: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    members = get_args(cls)
+    blanks = [blank for blank, kind in ((None, type(None)), (UNSET, UnsetType)) if kind in members]
+    kinds = [member for member in members if member not in (type(None), UnsetType)]
+    # Decimal | int is how an exact number is annotated; otherwise one kind is left.
+    kind = Decimal if Decimal in kinds else kinds[0]
+
+    def hook(value: Any, _: Any) -> Any:
+        return value if any(value is blank for blank in blanks) else reader.structure(value, kind)
+
+    return hook
+
+
+def _is_sequence(cls: Any) -> bool:
+    return get_origin(cls) is Sequence
+
+
+def _sequence_taker(cls: Any, reader: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    many: Any = types.GenericAlias(list, get_args(cls)[:1])
+
+    def hook(value: Any, _: Any) -> tuple[Any, ...]:
+        if isinstance(value, str | bytes | Mapping) or not isinstance(value, Sequence):
+            raise TypeError("must be a list")
+        return tuple(reader.structure([*value], many))
+
+    return hook
+
+
+def _take_str(value: Any, _: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("must be a string")
+    return str(value)
+
+
+def _take_int(value: Any, _: Any) -> int:
+    if type(value) is not int:
+        raise TypeError("must be a whole number")
+    return value
+
+
+def _take_bool(value: Any, _: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError("must be true or false")
+    return value
+
+
+def _take_decimal(value: Any, _: Any) -> Decimal:
+    if isinstance(value, float):
+        raise TypeError("must be a Decimal, a whole number or a decimal string; a float isn't exact")
+    if isinstance(value, Decimal):
+        number = value
+    elif type(value) is int:
+        number = Decimal(value)
+    elif isinstance(value, str) and DECIMAL.fullmatch(value):
+        try:
+            number = Decimal(value)
+        except InvalidOperation:  # more digits than the context takes
+            raise TypeError("must be a decimal number") from None
+    else:
+        raise TypeError("must be a Decimal, a whole number or a decimal string")
+    if not number.is_finite():
+        raise TypeError("must be a finite number")
+    return number
+
+
+def _take_date(value: Any, _: Any) -> date:
+    if isinstance(value, datetime):
+        raise TypeError("must be a date without a time of day")
+    if isinstance(value, date):
+        return value
+    # fromisoformat also takes 20240131 and week dates, which the platform doesn't.
+    if isinstance(value, str) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", value, re.ASCII):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise TypeError("must be a day of the calendar") from None
+    raise TypeError("must be a date in the form YYYY-MM-DD")
+
+
+def _take_literal(value: Any, cls: Any) -> Any:
+    choices = get_args(cls)
+    if value not in choices:
+        raise ValueError(f"must be one of {', '.join(map(str, choices))}")
+    return str(value)
