@@ -187,7 +187,8 @@ def as_object(value: Any) -> dict[str, Any]:
 
 def as_list(value: Any) -> list[Any]:
     """Return a decoded JSON value as an array: of one, if it's none."""
-    return cast("list[Any]", value) if type(value) is list else [value]
+    items: list[Any] = value if type(value) is list else [value]
+    return items
 
 
 class DecodeError(Exception):
