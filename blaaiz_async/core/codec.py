@@ -13,7 +13,7 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, ClassVar, Self, TypeVar, cast, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Self, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
 import cattrs
@@ -233,6 +233,7 @@ def _reader(*, detailed: bool) -> cattrs.Converter:
     reader.register_structure_hook(datetime, _read_datetime)
     reader.register_structure_hook_func(_is_id, _read_id)
     reader.register_structure_hook_func(_is_text_or_texts, _read_text_or_texts)
+    reader.register_structure_hook_factory(_is_optional, _optional_reader)
     reader.register_structure_hook_factory(_is_tuple, _tuple_reader)
     reader.register_structure_hook_factory(_is_answer, _answer_reader)
     return reader
@@ -344,6 +345,16 @@ def _read_text_or_texts(value: Any, _: Any) -> TextOrTexts:
 
 def _is_text_or_texts(cls: Any) -> bool:
     return bool(cls == TextOrTexts)
+
+
+def _is_optional(cls: Any) -> bool:
+    return get_origin(cls) in (Union, types.UnionType) and len(get_args(cls)) == 2 and type(None) in get_args(cls)
+
+
+def _optional_reader(cls: Any, reader: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    kind = next(member for member in get_args(cls) if member is not type(None))
+    read = reader.get_structure_hook(kind)  # looked up once; cattrs looks it up for every value
+    return lambda value, _: None if value is None else read(value, kind)
 
 
 def _is_tuple(cls: Any) -> bool:

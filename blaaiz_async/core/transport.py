@@ -4,8 +4,11 @@ Under asyncio httpx runs on aiohttp, which costs a fifth of the CPU of httpx's o
 poisoned by cancelled requests; under trio, and with a client of the user's own, on whatever that has.
 """
 
+import logging
 import ssl
 from collections.abc import AsyncIterable, Mapping
+from contextvars import ContextVar
+from http.cookiejar import CookieJar
 from typing import TYPE_CHECKING, Any
 from urllib.request import getproxies
 
@@ -23,6 +26,25 @@ MAX_CONNECTIONS = 128
 # Well under the 60 to 75 s after which common servers close an idle connection: the less often both sides close at the
 # same moment, the fewer writes end with an unknown outcome.
 KEEPALIVE = 20.0
+
+
+_sending: ContextVar[bool] = ContextVar("_sending", default=False)
+
+
+def _not_while_sending(record: logging.LogRecord) -> bool:
+    """Keep httpx from logging the URL of every request at INFO: ours hold e-mail addresses and presigned links."""
+    del record
+    return not _sending.get()
+
+
+logging.getLogger("httpx").addFilter(_not_while_sending)
+
+
+class _NoCookies(CookieJar):
+    """The API uses none; looking for them in every answer costs a tenth of a call."""
+
+    def extract_cookies(self, response: Any, request: Any) -> None:
+        """Take nothing."""
 
 
 class Unanswered(Exception):  # noqa: N818  # a verdict, not an error for callers
@@ -79,6 +101,7 @@ class Transport:
             content=content,
             extensions={"timeout": {"connect": seconds, "read": seconds, "write": seconds, "pool": seconds}},
         )
+        mark = _sending.set(True)  # noqa: FBT003  # a flag is what it is
         try:
             response = await client.send(request, follow_redirects=False)
         except Exception as error:
@@ -86,6 +109,8 @@ class Transport:
             if verdict is None:
                 raise
             raise verdict from error
+        finally:
+            _sending.reset(mark)
         return Reply(status=response.status_code, headers=response.headers, body=response.content)
 
     def _open(self) -> httpx.AsyncClient:
@@ -95,9 +120,9 @@ class Transport:
         if sniffio.current_async_library() == "asyncio":
             from httpx_aiohttp import AiohttpTransport  # 0.3 s of imports that trio doesn't need
 
-            self._client = httpx.AsyncClient(transport=AiohttpTransport(client=_aiohttp_session))
+            self._client = httpx.AsyncClient(transport=AiohttpTransport(client=_aiohttp_session), cookies=_NoCookies())
         else:
-            self._client = httpx.AsyncClient(limits=limits)
+            self._client = httpx.AsyncClient(limits=limits, cookies=_NoCookies())
         return self._client
 
     async def aclose(self) -> None:
