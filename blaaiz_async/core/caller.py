@@ -17,6 +17,7 @@ from attrs import evolve, field, frozen
 from blaaiz_async import errors
 from blaaiz_async.core import checking, codec
 from blaaiz_async.core.budget import NoSlotInTimeError, Priority, RateBudget
+from blaaiz_async.core.keys import new_key
 from blaaiz_async.core.operation import Operation, Safety, Shape
 from blaaiz_async.core.paging import Page
 from blaaiz_async.core.retry import UNCERTAIN_STATUSES, Again, RetryPolicy
@@ -26,6 +27,7 @@ from blaaiz_async.errors import (
     APIConnectionError,
     APIStatusError,
     APITimeoutError,
+    BlaaizError,
     Fault,
     InvalidRequestError,
     MissingScopeError,
@@ -33,6 +35,7 @@ from blaaiz_async.errors import (
     PermissionDeniedError,
     RateLimitError,
     ResponseDecodeError,
+    UnprocessableEntityError,
 )
 
 T = TypeVar("T")
@@ -85,6 +88,12 @@ class _Prepared:
     content: bytes | None
     repeatable: bool
     authorized: bool
+    request: codec.Request | None = None
+    key: str | None = None
+
+
+class _Echo(Exception):  # noqa: N818  # a mark, never seen by callers
+    """The refusal may be the echo of our own first attempt."""
 
 
 class _Course:
@@ -162,10 +171,33 @@ class Caller:
         path: Mapping[str, str] | None = None,
         query: Mapping[str, QueryValue] | None = None,
         body: codec.Request | Mapping[str, Any] | None = None,
+        idempotency_key: str | None = None,
     ) -> T:
-        """Make one call and return its payload, decoded as the operation says."""
-        reply, payload = await self._answer(operation, path or {}, query or {}, body)
+        """Make one call and return its payload, decoded as the operation says.
+
+        `idempotency_key` is for operations whose key travels in a header; None makes one.
+        """
+        prepared = self._prepare(operation, path or {}, query or {}, body, idempotency_key)
+        try:
+            reply, payload = await self._run(prepared)
+        except UnprocessableEntityError as error:
+            return await self._recover(operation, prepared, error)
         return cast("T", self._read(operation, reply, payload))
+
+    async def _recover(self, operation: Operation[T], prepared: _Prepared, error: UnprocessableEntityError) -> T:
+        """Read back what an earlier attempt made, after the platform refused the repeat because of its key."""
+        key, value = operation.key, prepared.key
+        if key is None or key.recover is None or value is None or not isinstance(error.__cause__, _Echo):
+            raise error from None
+        try:
+            reply, payload = await self._run(self._prepare(key.recover, {"id": value}, {}, None))
+        except BlaaizError as failure:
+            text = f"{key.field} {value} is taken, most likely by our own first attempt, which can't be read back yet"
+            raise OutcomeUnknownError(operation.id, text, status_code=422) from failure
+        found = self._read(evolve(operation, under=key.recover.under), reply, payload)
+        if key.same is not None and not key.same(prepared.request, found):
+            raise error from None  # the key was used before, for something else
+        return cast("T", found)
 
     async def page(
         self,
@@ -179,7 +211,7 @@ class Caller:
         if number < 1:
             fault = Fault(field="page", rule="range", message="must be 1 or more")
             raise InvalidRequestError(operation.id, [fault])
-        reply, payload = await self._answer(operation, path or {}, {**query, "page": number}, None)
+        reply, payload = await self._run(self._prepare(operation, path or {}, {**query, "page": number}, None))
         items = self._read(operation, reply, payload)
         meta = codec.as_object(codec.as_object(payload).get("meta"))
         last, total = (_count(meta, name) for name in ("last_page", "total"))
@@ -223,15 +255,20 @@ class Caller:
         path: Mapping[str, str],
         query: Mapping[str, QueryValue],
         body: codec.Request | Mapping[str, Any] | None,
+        idempotency_key: str | None = None,
     ) -> _Prepared:
         if missing := [scope for scope in operation.scopes if scope not in self._scopes]:
             raise MissingScopeError(operation.id, missing)
         headers = {"accept": "application/json", "accept-encoding": "gzip, deflate", "user-agent": self._user_agent}
-        content = None
+        content, request, key = None, None, None
         repeatable = operation.safety is not Safety.WRITE
+        if operation.key is not None and operation.key.header:
+            key = headers[operation.key.field] = idempotency_key or new_key(self._wall)
         if body is not None:
             request = self.check(operation, body)
             repeatable = repeatable and request.__repeatable__()
+            if operation.key is not None and not operation.key.header:
+                request, key = _with_key(request, operation.key.field, self._wall)
             content = codec.to_json(codec.encode(request))
             headers["content-type"] = "application/json"
         headers.update(self._options.extra_headers)
@@ -242,18 +279,11 @@ class Caller:
             content=content,
             repeatable=repeatable,
             authorized=True,
+            request=request,
+            key=key,
         )
 
     # -- send, judge, repeat -------------------------------------------------------------------------------------------
-
-    async def _answer(
-        self,
-        operation: Operation[Any],
-        path: Mapping[str, str],
-        query: Mapping[str, QueryValue],
-        body: codec.Request | Mapping[str, Any] | None,
-    ) -> tuple[Reply, Any]:
-        return await self._run(self._prepare(operation, path, query, body))
 
     async def post_form(self, operation: Operation[T], fields: Mapping[str, str]) -> T:
         """Send a form without a token, and return its decoded answer: how a token is fetched."""
@@ -371,6 +401,8 @@ class Caller:
                 raise OutcomeUnknownError(operation.id, str(error), status_code=reply.status) from error
             course.perhaps_sent = True
             raise Again(error)
+        if course.perhaps_sent and operation.key is not None and operation.key.field in error.errors:
+            raise error from _Echo()
         if course.perhaps_sent and operation.safety is not Safety.READ:
             # The refusal may be the echo of our own first attempt: gone, because we deleted it; locked, because we did it.
             text = f"an earlier attempt may have succeeded; the repeat was refused: {error}"
@@ -407,6 +439,15 @@ def _kind_of(operation: Operation[Any], body: codec.Request | Mapping[str, Any])
         text = f"must be one of {', '.join(by_type)}"
         raise InvalidRequestError(operation.id, [Fault(field="type", rule="value", message=text)])
     return named
+
+
+def _with_key(request: codec.Request, field: str, wall: Callable[[], float]) -> tuple[codec.Request, str]:
+    """Return the request with its key, and the key: the caller's own, or a new one."""
+    given = getattr(request, field)
+    if given:
+        return request, given
+    key = new_key(wall)
+    return evolve(cast("Any", request), **{field: key}), key
 
 
 def _fill(operation: Operation[Any], values: Mapping[str, str]) -> str:

@@ -34,7 +34,7 @@ def read_request(cls: type[R], given: R | Mapping[str, Any], today: date) -> tup
         request = _mapping_reader().structure(given, cls)
     except Exception as error:  # noqa: BLE001  # cattrs raises groups of anything a hook raises
         # What could be read is checked as well, so that all faults of a record come at once.
-        faults = [*faults_in(error, ""), *check(_readable_part(cls, given), today)]
+        faults = [*faults_in(error, ""), *check(_readable_part(cls, cls.__decode__(given)), today)]
         order = {a.name: place for place, a in enumerate(attrs.fields(cast("type[Any]", cls)))}
         return None, sorted(faults, key=lambda fault: order.get(fault.field.split(".")[0], len(order)))
     return request, check(request, today)
@@ -113,7 +113,7 @@ def _request_taker(cls: type[Any], reader: cattrs.Converter) -> Callable[[Any, A
             return value
         if not isinstance(value, Mapping):
             raise TypeError(expected("an object", value))
-        return read(cast("Mapping[str, Any]", value), cls)
+        return read(cls.__decode__(cast("Mapping[str, Any]", value)), cls)
 
     return hook
 

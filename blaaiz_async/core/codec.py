@@ -87,6 +87,15 @@ class Request(Record):
         del today
         yield from ()
 
+    def __encode__(self, fields: dict[str, Any]) -> dict[str, Any]:
+        """Return the body for these encoded fields; for requests whose parts lie flat in the platform's form."""
+        return fields
+
+    @classmethod
+    def __decode__(cls, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return this class's own fields for a caller's mapping; the other way round."""
+        return given
+
     def __repeatable__(self) -> bool:
         """Tell whether sending this twice has the effect of sending it once, where the operation allows it at all."""
         return True
@@ -157,7 +166,10 @@ def _request_writer(cls: type[Any], writer: cattrs.Converter) -> Callable[[Any],
     # Only None and UNSET mean "leave out": a constant such as type="business" is a default that must be sent.
     constants = [a.name for a in attrs.fields(cls) if not _leaves_out(a.default)]
     overrides: dict[str, Any] = {name: override(omit_if_default=False) for name in constants}
-    return make_dict_unstructure_fn(cls, writer, _cattrs_omit_if_default=True, **overrides)
+    write = make_dict_unstructure_fn(cls, writer, _cattrs_omit_if_default=True, **overrides)
+    if cls.__encode__ is Request.__encode__:
+        return write
+    return lambda request: request.__encode__(write(request))
 
 
 def _leaves_out(default: object) -> bool:
@@ -187,8 +199,7 @@ def as_object(value: Any) -> dict[str, Any]:
 
 def as_list(value: Any) -> list[Any]:
     """Return a decoded JSON value as an array: of one, if it's none."""
-    items: list[Any] = value if type(value) is list else [value]
-    return items
+    return value if isinstance(value, list) else [value]  # pyright: ignore[reportUnknownVariableType]  # JSON
 
 
 class DecodeError(Exception):

@@ -2,11 +2,11 @@
 
 import importlib
 import pkgutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from enum import Enum
 from typing import Any, Generic, Literal, TypeVar
 
-from attrs import field, frozen
+from attrs import frozen
 
 T = TypeVar("T")
 
@@ -33,6 +33,20 @@ class Shape(Enum):
 
 
 @frozen(kw_only=True)
+class Key:
+    """A key of the caller's that makes a repeat harmless. The library makes one where the caller gives none."""
+
+    field: str
+    """The request's field, or the header, that carries it."""
+    header: bool = False
+    recover: "Operation[Any] | None" = None
+    """For a key that guards but doesn't replay: the read that finds the first one by it. Its path takes the key as `id`.
+    None: the platform itself answers a repeat with what the first one made."""
+    same: Callable[[Any, Any], bool] | None = None
+    """Takes the request and what was found; tells whether the one can have made the other."""
+
+
+@frozen(kw_only=True)
 class Operation(Generic[T]):
     """An endpoint of the platform. `T` is what a call returns."""
 
@@ -53,9 +67,10 @@ class Operation(Generic[T]):
     """The request classes that are accepted; the one whose `type` matches is taken for a mapping."""
     limited: bool = True
     """Whether the call counts against the rate limit."""
+    key: Key | None = None
+    """Given if `safety` is KEYED."""
     deprecated: str = ""
     """What to use instead, if the platform is giving it up."""
-    doc: str = field(default="", repr=False)
 
 
 _operations: dict[str, Operation[Any]] = {}
@@ -72,20 +87,22 @@ def operation(
     under: tuple[str, ...] = ("data",),
     body: type[Any] | tuple[type[Any], ...] = (),
     limited: bool = True,
+    key: Key | None = None,
     deprecated: str = "",
 ) -> Operation[T]:
-    """Declare the operation that answers with one `answer`. A GET is a read, everything else a write unless said."""
+    """Declare the operation that answers with one `answer`. A GET is a read, all else a write unless said."""
     return _declare(
         Operation(
             id=id,
             method=method,
             path=path,
             scopes=(scope,) if isinstance(scope, str) else scope,
-            safety=safety or (Safety.READ if method == "GET" else Safety.WRITE),
+            safety=safety or (Safety.KEYED if key else Safety.READ if method == "GET" else Safety.WRITE),
             answer=answer,
             under=under,
             body=body if isinstance(body, tuple) else (body,),
             limited=limited,
+            key=key,
             deprecated=deprecated,
         )
     )

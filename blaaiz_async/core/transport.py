@@ -101,7 +101,7 @@ class Transport:
             content=content,
             extensions={"timeout": {"connect": seconds, "read": seconds, "write": seconds, "pool": seconds}},
         )
-        mark = _sending.set(True)  # noqa: FBT003  # a flag is what it is
+        mark = _sending.set(True)
         try:
             response = await client.send(request, follow_redirects=False)
         except Exception as error:
