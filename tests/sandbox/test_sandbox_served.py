@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+import functools
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import anyio.to_thread
+import blaaiz
+import httpx
+import pytest
+import trustme
+from sandbox_checking import BUSINESS, CUSTOMER, INDIVIDUAL, PDF, Caller
+
+from blaaiz_async.sandbox import Fault, Sandbox, running
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def sandbox() -> Sandbox:
+    return Sandbox(limits=None)
+
+
+@pytest.fixture
+async def client(sandbox: Sandbox) -> AsyncIterator[httpx.AsyncClient]:
+    async with running(sandbox) as url, httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": "sandbox-client",
+            "client_secret": "sandbox-secret",
+            "scope": "customer:read customer:write",
+        }
+        token = (await client.post("/oauth/token", data=form)).json()["access_token"]
+        client.headers["authorization"] = f"Bearer {token}"
+        yield client
+
+
+@pytest.mark.parametrize("fault", [Fault.before_commit(None), Fault.after_commit(None)])
+async def test_a_dropped_connection_is_a_disconnect_and_no_answer(
+    sandbox: Sandbox, client: httpx.AsyncClient, fault: Fault
+) -> None:
+    sandbox.faults.add("customers_create", fault)
+    with pytest.raises(httpx.RemoteProtocolError, match="disconnected"):
+        await client.post(CUSTOMER, json=INDIVIDUAL)
+    assert len(sandbox.customers) == int(fault.takes_effect)
+    assert sandbox.journal.calls[-1].status is None
+    assert (await client.post(CUSTOMER, json=INDIVIDUAL)).status_code == 201
+
+
+async def test_a_truncated_answer_breaks_off_inside_its_body(sandbox: Sandbox, client: httpx.AsyncClient) -> None:
+    sandbox.faults.add("customers_create", Fault.truncated())
+    async with client.stream("POST", CUSTOMER, json=INDIVIDUAL) as response:
+        assert response.status_code == 201
+        with pytest.raises(httpx.RemoteProtocolError, match=r"incomplete|without sending complete"):
+            await response.aread()
+    assert len(sandbox.customers) == 1
+
+
+async def test_a_hanging_call_took_effect_and_never_answers(sandbox: Sandbox, client: httpx.AsyncClient) -> None:
+    sandbox.faults.add("customers_create", Fault.hang())
+    with pytest.raises(httpx.ReadTimeout):
+        await client.post(CUSTOMER, json=INDIVIDUAL, timeout=0.2)
+    sandbox.faults.add("customers_create", Fault.hang(0.01, before=True))
+    with pytest.raises(httpx.RemoteProtocolError):
+        await client.post(CUSTOMER, json=INDIVIDUAL)
+    assert len(sandbox.customers) == 1
+
+
+async def test_an_answer_instead_is_sent_as_told(sandbox: Sandbox, client: httpx.AsyncClient) -> None:
+    sandbox.faults.add("customers_create", Fault.before_commit(503))
+    sandbox.faults.add("customers_create", Fault.after_commit(502))
+    sandbox.faults.add("customers_create", Fault.status(429, headers={"Retry-After": "7"}, body={"message": "Slow"}))
+    sandbox.faults.add("customers_create", Fault.not_json())
+    answers = [await client.post(CUSTOMER, json=INDIVIDUAL) for _ in range(5)]
+    assert [answer.status_code for answer in answers] == [503, 502, 429, 201, 201]
+    assert (answers[2].headers["retry-after"], answers[2].json()) == ("7", {"message": "Slow"})
+    assert answers[3].headers["content-type"] == "text/html"
+    assert [len(sandbox.customers), sandbox.journal.count("customers_create")] == [3, 5]
+
+
+async def test_random_faults_strike_the_same_calls_for_the_same_seed() -> None:
+    async def struck() -> list[str | None]:
+        sandbox = Sandbox(limits=None)
+        sandbox.faults.random(seed=5, rate=0.5, operations={"customers_list"})
+        async with sandbox.http_client() as client:
+            for _ in range(30):
+                try:
+                    await client.get(CUSTOMER)
+                except httpx.RemoteProtocolError:
+                    continue
+        assert sandbox.journal.count() == 30
+        return [call.fault for call in sandbox.journal.calls]
+
+    first = await struck()
+    assert first == await struck()
+    assert None in first
+    assert len(set(first)) > 3
+
+
+async def test_in_process_a_broken_connection_looks_like_one(sandbox: Sandbox) -> None:
+    for fault in (Fault.before_commit(None), Fault.truncated()):
+        sandbox.faults.add("customers_list", fault)
+        async with sandbox.http_client() as client:
+            with pytest.raises(httpx.RemoteProtocolError):
+                await client.get(CUSTOMER)
+    sandbox.faults.add("customers_list", Fault.hang())
+    async with sandbox.http_client() as client:
+        with pytest.raises(httpx.ReadTimeout):
+            await client.get(CUSTOMER, timeout=0.01)
+
+
+async def test_a_caller_who_gives_up_while_it_waits_has_had_its_effect() -> None:
+    sandbox = Sandbox(limits=None, latency=lambda operation: 60.0 if operation == "customers_create" else 0.0)
+    caller = await Caller(sandbox).authorize()
+    with pytest.raises(httpx.ReadTimeout):
+        await caller.http.post(CUSTOMER, json=INDIVIDUAL, timeout=0.01)
+    assert len(sandbox.customers) == 1
+
+
+async def test_a_served_sandbox_is_steered_over_http(sandbox: Sandbox, client: httpx.AsyncClient) -> None:
+    customer = (await client.post(CUSTOMER, json=BUSINESS)).json()["data"]["id"]
+    plan = {"operation": "customers_get", "kind": "before_commit", "status": 503, "times": 1}
+    assert (await client.post("/_sandbox/faults", json=plan)).status_code == 204
+    unsound: list[object] = [{"kind": "none"}, {"operation": "customer_get", "kind": "hang"}, []]
+    for wrong in unsound:
+        assert (await client.post("/_sandbox/faults", json=wrong)).status_code == 422
+        assert (await client.post(f"/_sandbox/customers/{customer}/verdict", json=wrong)).status_code == 422
+    assert (await client.post("/_sandbox/customers/none/verdict", json={"outcome": "VERIFIED"})).status_code == 404
+    assert (await client.get(f"{CUSTOMER}/{customer}")).status_code == 503
+    verdict = {"outcome": "REJECTED", "comments": ["No"]}
+    assert (await client.post(f"/_sandbox/customers/{customer}/verdict", json=verdict)).status_code == 204
+    assert (await client.get("/_sandbox/customers")).json() == [
+        {
+            "id": customer,
+            "email": BUSINESS["email"],
+            "registration_number": "RC1",
+            "type": "business",
+            "verification_status": "REJECTED",
+            "files": 0,
+            "documents": 0,
+            "owners": 0,
+            "owners_with_files": 0,
+        }
+    ]
+    journal = (await client.get("/_sandbox/journal")).json()
+    assert [call["operation"] for call in journal] == ["oauth_token_create", "customers_create", "customers_get"]
+    assert set(journal[0]).isdisjoint({"body", "headers"})
+    await client.delete("/_sandbox/journal")
+    assert sandbox.journal.count() == 0
+
+
+async def test_tls_is_served_with_a_given_certificate(sandbox: Sandbox, tmp_path: Path) -> None:
+    authority = trustme.CA()
+    certificate = authority.issue_cert("127.0.0.1")
+    chain, key = tmp_path / "chain.pem", tmp_path / "key.pem"
+    key.write_bytes(certificate.private_key_pem.bytes())
+    chain.write_bytes(b"".join(blob.bytes() for blob in certificate.cert_chain_pems))
+    trusted = ssl.create_default_context()
+    authority.configure_trust(trusted)
+    async with (
+        running(sandbox, ssl_certfile=chain, ssl_keyfile=key) as url,
+        httpx.AsyncClient(verify=trusted) as client,
+    ):
+        assert url.startswith("https://")
+        sandbox.faults.add("customers_list", Fault.after_commit(None))
+        with pytest.raises(httpx.TransportError):
+            await client.get(f"{url}{CUSTOMER}")
+        assert (await client.get(f"{url}{CUSTOMER}")).status_code == 401
+
+
+def _drive_sdk(url: str) -> dict[str, Any]:
+    sdk = blaaiz.Blaaiz(client_id="sandbox-client", client_secret="sandbox-secret", base_url=url)
+    seen: dict[str, Any] = {}
+    person = sdk.customers.create(INDIVIDUAL)["data"]["data"]["id"]
+    sdk.customers.add_kyc(person, {"dob": "1990-01-15", "street": "1 Marina Road", "zip_code": "100001"})
+    jpeg = {"file": b"\xff\xd8\xff", "content_type": "image/jpeg", "filename": "a.jpg"}
+    sdk.customers.upload_file_complete(person, {**jpeg, "file_category": "proof_of_address"})
+    sdk.customers.upload_file_complete(person, {**jpeg, "file_category": "identity"})
+    seen["person"] = sdk.customers.get(person)["data"]["data"]
+
+    company = sdk.customers.create(BUSINESS)["data"]["data"]["id"]
+    owner = {"first_name": "Jane", "last_name": "Doe", "ownership_percentage": 100, "id_document_type": "passport"}
+    sdk.customers.update(company, {"owners": [owner]})
+    owner_id = sdk.customers.get(company)["data"]["data"]["owners"][0]["id"]
+    front = {"file_category": "id_document_front"}
+    target = sdk.customers.get_owner_file_presigned_url(company, owner_id, front)["data"]["data"]
+    httpx.put(target["url"], content=PDF, headers={**target["headers"], "content-type": "application/pdf"})
+    sdk.customers.upload_owner_files(company, owner_id, {"id_document_front": target["file_id"]})
+    target = sdk.customers.get_document_presigned_url(company)["data"]["data"]
+    httpx.put(target["url"], content=PDF, headers={**target["headers"], "content-type": "application/pdf"})
+    document = {"type": "CERTIFICATE_OF_INCORPORATION", "name": "a.pdf", "file_id": target["file_id"]}
+    document_id = sdk.customers.create_document(company, document)["data"]["data"]["id"]
+    sdk.customers.update_document(company, document_id, {"name": "b.pdf"})
+    seen["documents"] = sdk.customers.list_documents(company)["data"]["data"]
+    seen["company"] = sdk.customers.submit(company)["data"]["data"]
+    seen["rows"] = sdk.customers.list({"paginate": True, "type": "business"})["data"]["data"]
+    try:
+        sdk.customers.submit(company)
+    except blaaiz.BlaaizError as refused:
+        seen["refused"] = (refused.status, refused.message)
+    return seen
+
+
+async def test_the_official_sdk_onboards_a_person_and_a_business() -> None:
+    async with running(Sandbox(limits=None)) as url:
+        seen = await anyio.to_thread.run_sync(functools.partial(_drive_sdk, url))
+    assert seen["person"]["verification_status"] == "VERIFIED"
+    assert seen["person"]["kyc_data"]["dob"] == "1990-01-15"
+    assert seen["documents"][0]["name"] == "b.pdf"
+    assert (seen["company"]["verification_status"], seen["company"]["owners"][0]["status"]) == ("VERIFIED", "APPROVED")
+    assert [row["id"] for row in seen["rows"]] == [seen["company"]["id"]]
+    assert seen["refused"] == (400, "Customer is already verified or under review.")
