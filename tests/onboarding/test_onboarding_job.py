@@ -1,0 +1,311 @@
+"""The job as it is used: the real command line in processes of its own, against a served sandbox."""
+
+import csv
+import json
+import shutil
+import signal
+import sqlite3
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from onboarding_support import (
+    SHARED,
+    api_calls,
+    assert_each_once,
+    business,
+    calls,
+    individual,
+    onboard,
+    outcomes,
+    results,
+    run,
+    start,
+    wait_until,
+    write_jsonl,
+)
+
+from blaaiz_async.sandbox import Fault, Sandbox
+
+
+@pytest.mark.skipif(not SHARED.exists(), reason="the project's shared input data isn't there")
+@pytest.mark.parametrize("name", ["customers.csv", "businesses.jsonl"])
+def test_the_shared_files_end_as_expected_with_the_fewest_calls(
+    name: str, tmp_path: Path, sandbox: Sandbox, base_url: str
+) -> None:
+    shutil.copytree(SHARED, tmp_path / "data")
+    file = tmp_path / "data" / name
+    expected = json.loads((SHARED / "expected.json").read_text())[name]
+
+    ended = onboard(file, base_url)
+
+    assert 1 == ended.returncode, ended.stderr
+    with (file.parent / f"{name}.results.csv").open(encoding="utf-8", newline="") as opened:
+        lines = list(csv.DictReader(opened))
+    assert list(map(str, range(1, len(lines) + 1))) == [line["row"] for line in lines]
+    onboarded = [line["external_id"] for line in lines if line["outcome"] == "onboarded"]
+    invalid = [line["external_id"] for line in lines if line["outcome"] == "invalid"]
+    twice = expected.get("duplicate_external_id")
+    assert sorted(expected["accepted"]) == sorted(onboarded)
+    assert sorted([*expected["rejected"], *([twice] if twice else [])]) == sorted(invalid)
+    assert len(lines) == len(onboarded) + len(invalid)
+
+    rows = {row["external_id"]: row for row in reversed(list(_rows(file)))}
+    accepted = [rows[external_id] for external_id in onboarded]
+    assert_each_once(sandbox, accepted)
+    ids = {customer["email"]: customer["id"] for customer in sandbox.customers}
+    per_customer = Counter(
+        call.customer_id for call in sandbox.journal.calls if call.operation != "presigned_upload_put" and call.customer_id
+    )
+    assert {ids[row["email"]]: calls(row) for row in accepted} == dict(per_customer)
+    assert sum(map(calls, accepted)) == len(api_calls(sandbox))
+
+
+def _rows(file: Path) -> Iterator[dict[str, Any]]:
+    with file.open(encoding="utf-8-sig", newline="") as opened:
+        if file.suffix == ".csv":
+            yield from ({k: v for k, v in row.items() if v} for row in csv.DictReader(opened))
+        else:
+            yield from map(json.loads, opened)
+
+
+def test_killed_at_any_moment_it_ends_with_every_customer_exactly_once(
+    tmp_path: Path, sandbox: Sandbox, base_url: str
+) -> None:
+    rows = [*map(individual, range(24)), *map(business, range(6))]
+    file = write_jsonl(tmp_path, rows)
+    sandbox.latency = 0.02  # so that most kills come between a call's effect and its answer
+    random = Random(20)
+    for _ in range(5):
+        process = start("onboard", file, "--limits", "raised", base_url=base_url)
+        target = len(sandbox.journal) + random.randrange(10, 45)
+        killed = wait_until(lambda target=target: len(sandbox.journal) >= target, process)
+        process.kill()
+        process.communicate()
+        assert killed
+
+    ended = onboard(file, base_url)
+
+    assert 0 == ended.returncode, ended.stderr
+    assert set(outcomes(file).values()) == {"onboarded"}
+    assert_each_once(sandbox, rows)
+    before = len(sandbox.journal)
+    assert 0 == onboard(file, base_url).returncode
+    assert before == len(sandbox.journal), "a finished row was sent again"
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [Fault.after_commit(None), Fault.after_commit(502), Fault.truncated(), Fault.not_json()],
+    ids=lambda fault: f"{fault.kind}-{fault.http_status}",
+)
+def test_a_lost_answer_makes_nothing_twice(fault: Fault, tmp_path: Path, sandbox: Sandbox, base_url: str) -> None:
+    rows = [individual(1), individual(2), business(1)]
+    file = write_jsonl(tmp_path, rows)
+    for operation in (
+        "customers_create",
+        "customers_attach_files",
+        "customer_owners_attach_files",
+        "customer_documents_create",
+        "customers_submit",
+    ):
+        sandbox.faults.add(operation, fault, times=1)
+
+    ended = onboard(file, base_url)
+
+    assert 0 == ended.returncode, ended.stderr
+    assert_each_once(sandbox, rows)
+    assert len(rows) == sandbox.journal.count("customers_create")
+
+
+def test_a_create_that_never_arrived_is_sent_again_after_looking(
+    tmp_path: Path, sandbox: Sandbox, base_url: str
+) -> None:
+    file = write_jsonl(tmp_path, [individual(1)])
+    sandbox.faults.add("customers_create", Fault.before_commit(None), times=1)
+
+    assert 0 == onboard(file, base_url).returncode
+
+    assert_each_once(sandbox, [individual(1)])
+    order = [name for name in api_calls(sandbox) if name in {"customers_create", "customers_list"}]
+    assert ["customers_create", "customers_list", "customers_list", "customers_create"] == order
+
+
+def test_a_passing_failure_is_tried_again_and_a_row_changed_meanwhile_is_not(
+    tmp_path: Path, sandbox: Sandbox, base_url: str
+) -> None:
+    rows = [individual(1), individual(2)]
+    file = write_jsonl(tmp_path, rows)
+    sandbox.faults.add("files_get_presigned_url", Fault.before_commit(503), times=10_000)
+    first = onboard(file, base_url)
+    assert 1 == first.returncode
+    assert {"p-1": "failed", "p-2": "failed"} == outcomes(file)
+    assert "to go on: " in first.stdout
+    sandbox.faults.clear()
+
+    write_jsonl(tmp_path, [individual(3), {**rows[0], "city": "Abuja"}, rows[1]])
+    assert 1 == onboard(file, base_url).returncode
+    assert {"p-3": "onboarded", "p-1": "failed", "p-2": "onboarded"} == outcomes(file)
+    assert "the row changed after work on it began" in results(file)["p-1"]["detail"]
+
+    write_jsonl(tmp_path, [individual(3), *rows])
+    assert 0 == onboard(file, base_url).returncode
+    assert_each_once(sandbox, [individual(3), *rows])
+    assert 3 == sandbox.journal.count("customers_create")
+
+
+def test_a_refused_row_is_tried_again_once_it_has_changed_and_never_quotes_the_platform(
+    tmp_path: Path, sandbox: Sandbox, base_url: str
+) -> None:
+    file = write_jsonl(tmp_path, [individual(1)])
+    body = {"message": "Firstname1x is known to us.", "errors": {"email": ["person1@example.com is taken."]}}
+    sandbox.faults.add("customers_create", Fault.status(422, body=body), times=1)
+    assert 1 == onboard(file, base_url).returncode
+    assert "refused" == results(file)["p-1"]["outcome"]
+    assert results(file)["p-1"]["detail"].startswith("customers_create answered 422 for email")
+    assert "person1" not in results(file)["p-1"]["detail"]
+
+    assert 1 == onboard(file, base_url).returncode
+    assert 1 == sandbox.journal.count("customers_create")
+
+    mended = individual(1, email="other1@example.com")
+    write_jsonl(tmp_path, [mended])
+    assert 0 == onboard(file, base_url).returncode
+    assert_each_once(sandbox, [mended])
+
+
+def test_a_refusal_after_the_customer_was_made_does_not_make_it_again(
+    tmp_path: Path, sandbox: Sandbox, base_url: str
+) -> None:
+    file = write_jsonl(tmp_path, [individual(1)])
+    sandbox.faults.add("customers_attach_files", Fault.status(422, body={"message": "No."}), times=1)
+    assert 1 == onboard(file, base_url).returncode
+    assert "refused" == results(file)["p-1"]["outcome"]
+
+    write_jsonl(tmp_path, [individual(1, city="Abuja")])
+    assert 1 == onboard(file, base_url).returncode
+    assert "the platform holds this customer with the earlier data" in results(file)["p-1"]["detail"]
+
+    mended = individual(1, liveness_check_file="documents/selfie.jpg")
+    write_jsonl(tmp_path, [mended])
+    assert 0 == onboard(file, base_url).returncode
+    assert_each_once(sandbox, [mended])
+    assert 1 == sandbox.journal.count("customers_create")
+
+
+def test_an_invalid_row_costs_no_call_and_is_done_once_mended(tmp_path: Path, sandbox: Sandbox, base_url: str) -> None:
+    file = write_jsonl(tmp_path, [individual(1, email="nobody"), individual(2)])
+    assert 1 == onboard(file, base_url).returncode
+    assert {"p-1": "invalid", "p-2": "onboarded"} == outcomes(file)
+    assert calls(individual(2)) == len(api_calls(sandbox))
+
+    write_jsonl(tmp_path, [individual(1), individual(2)])
+    assert 0 == onboard(file, base_url).returncode
+    assert calls(individual(1)) + calls(individual(2)) == len(api_calls(sandbox))
+
+
+def test_a_customer_that_was_there_before_is_not_taken_for_ours(
+    tmp_path: Path, sandbox: Sandbox, base_url: str
+) -> None:
+    taken = business(1)
+    assert 0 == onboard(write_jsonl(tmp_path, [taken], "first.jsonl"), base_url).returncode
+    again = write_jsonl(tmp_path, [{**taken, "external_id": "another"}], "second.jsonl")
+
+    assert 1 == onboard(again, base_url).returncode
+
+    assert {"another": "refused"} == outcomes(again)
+    assert "" == results(again)["another"]["customer_id"]
+
+
+@pytest.mark.parametrize("name", [signal.SIGINT, signal.SIGTERM])
+def test_asked_to_stop_it_finishes_calls_and_says_how_to_go_on(
+    name: signal.Signals, tmp_path: Path, sandbox: Sandbox, base_url: str
+) -> None:
+    rows = list(map(individual, range(40)))
+    file = write_jsonl(tmp_path, rows)
+    sandbox.latency = 0.02
+    process = start("onboard", file, "--limits", "raised", base_url=base_url)
+    assert wait_until(lambda: len(sandbox.journal) >= 60, process)
+    process.send_signal(name)
+    out, err = process.communicate(timeout=60)
+
+    assert 1 == process.returncode, err
+    assert f"to go on: blaaiz-async onboard {file} --limits raised" in out
+    found = Counter(outcomes(file).values())
+    assert len(rows) == found.total()
+    assert set(found) <= {"onboarded", "pending"}
+    assert found["pending"] > 0
+
+    assert 0 == onboard(file, base_url).returncode
+    assert_each_once(sandbox, rows)
+    # No call was cut off, so none had to be sent twice; what was looked up is what might have been.
+    assert len(rows) == sandbox.journal.count("customers_create")
+    assert 0 == sandbox.journal.count("customers_list") % 2
+
+
+def test_no_personal_data_reaches_the_database_the_output_or_the_results(
+    tmp_path: Path, sandbox: Sandbox, base_url: str
+) -> None:
+    rows = [*map(individual, range(6)), *map(business, range(3))]
+    file = write_jsonl(tmp_path, rows)
+    sandbox.faults.add("customers_create", Fault.status(422, body={"message": "Firstname0x Lastname0x"}), times=1)
+    sandbox.faults.add("customers_submit", Fault.after_commit(502), times=1)
+    sandbox.latency = 0.02
+    process = start("onboard", file, "--limits", "raised", base_url=base_url)
+    assert wait_until(lambda: len(sandbox.journal) >= 25, process)
+    process.kill()
+    killed = "".join(process.communicate())
+    left_behind = _bytes_of_database(file)
+    ended = onboard(file, base_url)
+
+    kept = left_behind + _bytes_of_database(file) + (killed + ended.stdout + ended.stderr).encode()
+    kept += file.with_name("rows.jsonl.results.csv").read_bytes()
+    database = file.with_name("rows.jsonl.job.sqlite")
+    with sqlite3.connect(database) as connection:
+        assert len(rows) == connection.execute("select count(*) from workflow_status").fetchone()[0]
+    personal = {"first_name", "last_name", "email", "phone", "id_number", "street", "business_name", "registration_number"}
+    people = [*rows, *(owner for row in rows for owner in row.get("owners", []))]
+    values = {str(value) for person in people for name, value in person.items() if name in personal}
+    assert len(values) > 50
+    assert [] == [value for value in sorted(values) if value.encode() in kept]
+
+
+def _bytes_of_database(file: Path) -> bytes:
+    return b"".join(path.read_bytes() for path in sorted(file.parent.glob("*.job.sqlite*")))
+
+
+def test_a_wrong_credential_stops_the_job_and_refuses_no_row(tmp_path: Path, sandbox: Sandbox, base_url: str) -> None:
+    file = write_jsonl(tmp_path, list(map(individual, range(40))))
+    sandbox.rotate_secret("sandbox-client", "another")
+
+    ended = onboard(file, base_url)
+
+    assert 1 == ended.returncode
+    assert "stopped: oauth_token_create answered 401" in ended.stderr
+    assert {"pending"} == set(outcomes(file).values())
+
+
+def test_two_processes_never_work_on_one_job(tmp_path: Path, sandbox: Sandbox, base_url: str) -> None:
+    file = write_jsonl(tmp_path, list(map(individual, range(20))))
+    sandbox.latency = 0.05
+    first = start("onboard", file, "--limits", "raised", base_url=base_url)
+    assert wait_until(lambda: len(sandbox.journal) >= 5, first)
+
+    second = onboard(file, base_url)
+    first.communicate(timeout=60)
+
+    assert 2 == second.returncode
+    assert "another process works on this job" in second.stderr
+    assert 0 == first.returncode
+    assert_each_once(sandbox, list(map(individual, range(20))))
+
+
+def test_the_sample_is_onboarded_by_the_embedded_sandbox_and_leaves_only_results(tmp_path: Path) -> None:
+    ended = run("onboard", "--sandbox", "--sample", cwd=tmp_path)
+
+    assert 0 == ended.returncode, ended.stderr
+    assert "300 onboarded, 0 invalid, 0 refused, 0 failed, 0 pending" in ended.stdout
+    assert ["customers.csv.results.csv"] == [path.name for path in tmp_path.iterdir()]
