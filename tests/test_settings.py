@@ -10,13 +10,11 @@ from blaaiz_async.settings import Settings, read_settings
 
 
 def settings(variables: dict[str, str] | None = None, **given: Any) -> Settings:
-    options: dict[str, Any] = dict.fromkeys(
-        ("client_id", "client_secret", "environment", "base_url", "scopes", "api_key")
-    )
+    options: dict[str, Any] = dict.fromkeys(("client_id", "client_secret", "environment", "base_url", "scopes", "api_key"))
     return read_settings(**{**options, **given}, variables=variables or {})
 
 
-KEYS = {"client_id": "id", "client_secret": "very-secret"}
+KEYS: dict[str, Any] = {"client_id": "id", "client_secret": "very-secret"}
 
 
 def test_credentials_come_from_arguments_or_variables() -> None:
@@ -27,14 +25,14 @@ def test_credentials_come_from_arguments_or_variables() -> None:
         "BLAAIZ_SCOPES": "customer:read customer:write",
     }
     found = settings(variables)
-    assert ("v-id", Environment.PRODUCTION, "https://api-prod.blaaiz.com", ("customer:read", "customer:write")) == (
+    assert (
         found.client_id,
         found.environment,
         found.base_url,
         found.scopes,
-    )
+    ) == ("v-id", Environment.PRODUCTION, "https://api-prod.blaaiz.com", ("customer:read", "customer:write"))
     found = settings(variables, **KEYS, environment=Environment.DEVELOPMENT, scopes=["wallet:read"])
-    assert ("id", "https://api-dev.blaaiz.com", ("wallet:read",)) == (found.client_id, found.base_url, found.scopes)
+    assert (found.client_id, found.base_url, found.scopes) == ("id", "https://api-dev.blaaiz.com", ("wallet:read",))
 
 
 @pytest.mark.parametrize(
@@ -66,7 +64,7 @@ def test_settings_that_can_not_work_are_refused(given: dict[str, Any], variables
 
 def test_an_api_key_beside_proper_credentials_in_the_environment_does_not_matter() -> None:
     variables = {"BLAAIZ_API_KEY": "k", "BLAAIZ_CLIENT_ID": "i", "BLAAIZ_CLIENT_SECRET": "s"}
-    assert "i" == settings(variables).client_id
+    assert settings(variables).client_id == "i"
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8700", "http://localhost:8700/", "https://proxy.example.com/blaaiz"])
