@@ -21,7 +21,7 @@ def test_the_import_budget_holds() -> None:
 
 def test_the_package_loads_nothing_before_it_is_used() -> None:
     program = "import sys, blaaiz_async; print(*sorted(m for m in sys.modules if m.startswith('blaaiz_async.')))"
-    assert subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.strip() == ""
+    assert "" == subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True).stdout.strip()
 
 
 def test_every_public_name_is_there() -> None:

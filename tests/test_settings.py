@@ -25,14 +25,14 @@ def test_credentials_come_from_arguments_or_variables() -> None:
         "BLAAIZ_SCOPES": "customer:read customer:write",
     }
     found = settings(variables)
-    assert (
+    assert ("v-id", Environment.PRODUCTION, "https://api-prod.blaaiz.com", ("customer:read", "customer:write")) == (
         found.client_id,
         found.environment,
         found.base_url,
         found.scopes,
-    ) == ("v-id", Environment.PRODUCTION, "https://api-prod.blaaiz.com", ("customer:read", "customer:write"))
+    )
     found = settings(variables, **KEYS, environment=Environment.DEVELOPMENT, scopes=["wallet:read"])
-    assert (found.client_id, found.base_url, found.scopes) == ("id", "https://api-dev.blaaiz.com", ("wallet:read",))
+    assert ("id", "https://api-dev.blaaiz.com", ("wallet:read",)) == (found.client_id, found.base_url, found.scopes)
 
 
 @pytest.mark.parametrize(
@@ -64,7 +64,7 @@ def test_settings_that_can_not_work_are_refused(given: dict[str, Any], variables
 
 def test_an_api_key_beside_proper_credentials_in_the_environment_does_not_matter() -> None:
     variables = {"BLAAIZ_API_KEY": "k", "BLAAIZ_CLIENT_ID": "i", "BLAAIZ_CLIENT_SECRET": "s"}
-    assert settings(variables).client_id == "i"
+    assert "i" == settings(variables).client_id
 
 
 @pytest.mark.parametrize("url", ["http://127.0.0.1:8700", "http://localhost:8700/", "https://proxy.example.com/blaaiz"])

@@ -7,7 +7,8 @@ bearer token, and its calls don't count against the rate limit.
 import base64
 import binascii
 import os
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -78,7 +79,8 @@ class _Content:
 
     content_type: str
     size: int
-    open: Callable[[], AsyncIterable[bytes] | bytes] = field(repr=False)
+    open: Callable[[], AbstractAsyncContextManager[AsyncIterable[bytes] | bytes]] = field(repr=False)
+    """Holds the file open for one attempt."""
 
 
 class FilesService(Service):
@@ -179,7 +181,8 @@ class FilesService(Service):
         headers.setdefault("content-type", content.content_type)
         headers["content-length"] = str(content.size)
         try:
-            reply = await self._caller.transport.send("PUT", target.url, headers=headers, content=content.open())
+            async with content.open() as body:
+                reply = await self._caller.transport.send("PUT", target.url, headers=headers, content=body)
         except Unanswered as verdict:
             # From None: a transport error holds the request, and that the link.
             raise UploadError(PUT.id, f"no whole answer from the storage ({verdict})") from None
@@ -198,7 +201,8 @@ async def _read(source: FileSource, content_type: str | None) -> _Content:
         # The storage wants the length in advance.
         source = await _gather(source)
     data = bytes(source)
-    return _Content(content_type=_checked(len(data), data[:16], content_type), size=len(data), open=lambda: data)
+    kind = _checked(len(data), data[:16], content_type)
+    return _Content(content_type=kind, size=len(data), open=lambda: nullcontext(data))
 
 
 async def _from_path(path: Path, content_type: str | None) -> _Content:
@@ -209,12 +213,20 @@ async def _from_path(path: Path, content_type: str | None) -> _Content:
     except OSError as error:
         raise _refused("missing", f"can't be read: {error.strerror}") from None
 
-    async def chunks() -> AsyncIterator[bytes]:
+    @asynccontextmanager
+    async def opened() -> AsyncGenerator[AsyncIterable[bytes], None]:
         async with await anyio.open_file(path, "rb") as file:
-            while chunk := await file.read(_CHUNK):
-                yield chunk
+            yield _chunks(file, size)
 
-    return _Content(content_type=_checked(size, head, content_type), size=size, open=chunks)
+    return _Content(content_type=_checked(size, head, content_type), size=size, open=opened)
+
+
+async def _chunks(file: anyio.AsyncFile[bytes], size: int) -> AsyncIterator[bytes]:
+    # Counted, not read to its end: once it has the whole body, an HTTP client may never ask for more.
+    left = size
+    while left > 0 and (chunk := await file.read(min(_CHUNK, left))):
+        left -= len(chunk)
+        yield chunk
 
 
 async def _gather(stream: AsyncIterable[bytes]) -> bytes:

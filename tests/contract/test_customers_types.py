@@ -157,11 +157,11 @@ def test_every_documented_answer_decodes_and_encodes_back_without_loss() -> None
         body = codec.from_json(json.dumps(example["payload"]).encode())
         payload = next((body[key] for key in operation.under if key in body), body)
         rows = payload if isinstance(payload, list) else [payload]
-        assert operation.shape is Shape.MANY or len(rows) == 1
+        assert operation.shape is Shape.MANY or 1 == len(rows)
         for row in rows:
             record = codec.decode(row, operation.answer)
             assert plain(row) == plain(codec.from_json(codec.to_json(codec.encode(record))))
-            assert record.extra == {} or operation.answer is common.Message
+            assert {} == record.extra or operation.answer is common.Message
             seen += 1
     assert seen >= 24
 
@@ -195,7 +195,7 @@ def test_every_documented_request_encodes_to_itself_or_is_refused_for_the_contra
             refused += 1
             continue
         assert request is not None
-        assert check(request, TODAY) == []
+        assert [] == check(request, TODAY)
         assert payload == json.loads(codec.to_json(codec.encode(request)))
         seen += 1
-    assert (refused, seen >= 18) == (2, True)
+    assert (2, True) == (refused, seen >= 18)

@@ -96,7 +96,7 @@ async def test_the_whole_minute_is_used_and_never_broken(sliding: bool, priority
     took = await spend(
         a_budget(per_hour=10**6), platform, 120 * windows + 1, priority=priority, latency=lambda: jitter.uniform(0.05, 0.9)
     )
-    assert platform.refused == 0
+    assert 0 == platform.refused
     # The last call needs the first slot of the window after `windows` full ones.
     assert took <= windows * 60.0 / 0.98
 
@@ -110,7 +110,7 @@ async def test_the_hour_is_used_and_never_broken() -> None:
             return (status, headers) if status == 429 else minute.call(now)
 
     took = await spend(a_budget(), Both(limit=0), 3001)
-    assert minute.refused + hour.refused == 0
+    assert 0 == minute.refused + hour.refused
     assert took <= 2 * 3600.0 / 0.98
 
 
@@ -129,7 +129,7 @@ async def test_an_interactive_call_finds_a_slot_while_a_job_uses_the_whole_budge
     async with anyio.create_task_group() as group:
         group.start_soon(a_person_now_and_then)
         group.start_soon(spend, budget, platform, 850)
-    assert platform.refused == 0
+    assert 0 == platform.refused
     assert max(waits) < 60.0 / 120
 
 
@@ -137,20 +137,20 @@ async def test_a_429_pauses_every_caller_and_is_met_once() -> None:
     # Somebody else has used the minute up, and nothing said so before.
     platform = Platform(limit=120, used_by_others=120)
     took = await spend(a_budget(per_hour=10**6), platform, 50)
-    assert platform.refused == 1
+    assert 1 == platform.refused
     assert 60.0 <= took < 63.0
 
 
 async def test_calls_of_other_processes_count_as_used() -> None:
     platform = Platform(limit=120, used_by_others=100)
     await spend(a_budget(per_hour=10**6), platform, 60)
-    assert platform.refused == 0
+    assert 0 == platform.refused
 
 
 async def test_the_limit_of_the_headers_counts() -> None:
     platform = Platform(limit=100)
     await spend(a_budget(per_hour=10**6), platform, 350)
-    assert platform.refused == 0
+    assert 0 == platform.refused
 
 
 async def test_a_call_that_was_never_sent_costs_nothing() -> None:
@@ -159,7 +159,7 @@ async def test_a_call_that_was_never_sent_costs_nothing() -> None:
         await budget.acquire()
         budget.unanswered(sent=False)
     await budget.acquire()
-    assert budget.statistics().minute.used == 1
+    assert 1 == budget.statistics().minute.used
 
 
 async def test_a_cancelled_waiter_leaves_the_queue_and_the_next_one_goes_on() -> None:
@@ -168,7 +168,7 @@ async def test_a_cancelled_waiter_leaves_the_queue_and_the_next_one_goes_on() ->
     budget.answered(200, {})
     with anyio.move_on_after(1.0):
         await budget.acquire()
-    assert budget.statistics().waiting == 0
+    assert 0 == budget.statistics().waiting
     started = anyio.current_time()
     await budget.acquire()
     assert anyio.current_time() - started == pytest.approx(59.0)

@@ -87,7 +87,7 @@ async def test_a_write_without_a_key_is_never_sent_twice(sandbox: Sandbox, url: 
     async with client(url, timeout=0.4) as blaaiz:
         with pytest.raises(OutcomeUnknownError, match="customers_create"):
             await blaaiz.customers.create(ADA)
-    assert sandbox.journal.count("customers_create") == 1
+    assert 1 == sandbox.journal.count("customers_create")
 
 
 @pytest.mark.parametrize("fault", LOST.values(), ids=LOST)
@@ -96,7 +96,7 @@ async def test_a_read_is_repeated(sandbox: Sandbox, url: str, fault: Fault) -> N
         made = await blaaiz.customers.create(ADA)
         sandbox.faults.add("customers_get", fault, times=2)
         assert made.id == (await blaaiz.customers.get(made.id)).id
-    assert sandbox.journal.count("customers_get") == 3
+    assert 3 == sandbox.journal.count("customers_get")
 
 
 async def test_an_update_of_fields_is_repeated_but_one_that_adds_an_owner_is_not(sandbox: Sandbox, url: str) -> None:
@@ -113,11 +113,11 @@ async def test_an_update_of_fields_is_repeated_but_one_that_adds_an_owner_is_not
         )
         sandbox.faults.add("customers_update", Fault.after_commit(None))
         await blaaiz.customers.update(business.id, {"website": "https://acme.example.com"})
-        assert sandbox.journal.count("customers_update") == 2
+        assert 2 == sandbox.journal.count("customers_update")
         sandbox.faults.add("customers_update", Fault.after_commit(None))
         with pytest.raises(OutcomeUnknownError):
             await blaaiz.customers.update(business.id, {"owners": [{"first_name": "Jane", "last_name": "Doe"}]})
-        assert len((await blaaiz.customers.get(business.id)).owners) == 1
+        assert 1 == len((await blaaiz.customers.get(business.id)).owners)
 
 
 async def test_a_refusal_that_may_be_the_echo_of_our_own_first_attempt_is_an_unknown_outcome(
@@ -155,7 +155,7 @@ async def test_a_failure_that_stays_is_raised_after_the_last_attempt(sandbox: Sa
         sandbox.faults.add("customers_list", Fault.not_json(), times=3)
         with pytest.raises(ResponseDecodeError):
             await blaaiz.customers.list()
-    assert sandbox.journal.count("customers_list") == 12
+    assert 12 == sandbox.journal.count("customers_list")
 
 
 async def test_a_server_that_is_not_there_is_tried_again_even_for_a_write() -> None:
@@ -169,25 +169,25 @@ async def test_a_401_fetches_one_new_token_and_repeats_once(sandbox: Sandbox, ur
         await blaaiz.customers.list()
         sandbox.revoke_tokens()
         await blaaiz.customers.create(ADA)
-        assert sandbox.journal.count("oauth_token_create") == 2
+        assert 2 == sandbox.journal.count("oauth_token_create")
         sandbox.faults.add("customers_list", Fault.status(401, body={"message": "no"}), times=2)
         with pytest.raises(AuthenticationError):
             await blaaiz.customers.list()
-        assert sandbox.journal.count("oauth_token_create") == 3
+        assert 3 == sandbox.journal.count("oauth_token_create")
 
 
 async def test_a_thousand_cold_callers_cause_one_token_call(sandbox: Sandbox, url: str) -> None:
     async with client(url, budget=None) as blaaiz, anyio.create_task_group() as group:
         for _ in range(1000):
             group.start_soon(blaaiz.customers.list)
-    assert (sandbox.journal.count("oauth_token_create"), sandbox.journal.count("customers_list")) == (1, 1000)
+    assert (1, 1000) == (sandbox.journal.count("oauth_token_create"), sandbox.journal.count("customers_list"))
 
 
 async def test_a_wrong_secret_is_an_authentication_error_and_asked_once(sandbox: Sandbox, url: str) -> None:
     async with client(url, client_secret="wrong") as blaaiz:
         with pytest.raises(AuthenticationError, match="oauth_token_create answered 401"):
             await blaaiz.customers.list()
-    assert len(sandbox.journal.calls) == 1
+    assert 1 == len(sandbox.journal.calls)
 
 
 @pytest.mark.parametrize(
@@ -207,7 +207,7 @@ async def test_a_refusal_is_raised_at_once(sandbox: Sandbox, url: str, status: i
     async with client(url) as blaaiz:
         with pytest.raises(error) as caught:
             await blaaiz.customers.create(ADA)
-    assert sandbox.journal.count("customers_create") == 1
+    assert 1 == sandbox.journal.count("customers_create")
     found = pickle.loads(pickle.dumps(caught.value))
     assert (status, "Because.", "r-1", "customers_create") == (
         found.status_code,
@@ -215,7 +215,7 @@ async def test_a_refusal_is_raised_at_once(sandbox: Sandbox, url: str, status: i
         found.request_id,
         found.operation,
     )
-    assert found.errors == {"email": ("Taken.",), "owners.0.street": ("Too short.",)}
+    assert {"email": ("Taken.",), "owners.0.street": ("Too short.",)} == found.errors
     assert "set-cookie" not in found.headers
 
 
@@ -224,14 +224,14 @@ async def test_a_403_names_the_scopes_the_operation_needs(sandbox: Sandbox, url:
     async with client(url) as blaaiz:
         with pytest.raises(PermissionDeniedError, match="customer:write") as caught:
             await blaaiz.customers.create(ADA)
-    assert caught.value.scopes == ("customer:write",)
+    assert ("customer:write",) == caught.value.scopes
 
 
 async def test_a_scope_that_was_not_asked_for_costs_no_call(sandbox: Sandbox, url: str) -> None:
     async with client(url, scopes="customer:read") as blaaiz:
         with pytest.raises(MissingScopeError, match="customer:write"):
             await blaaiz.customers.create(ADA)
-    assert sandbox.journal.calls == []
+    assert [] == sandbox.journal.calls
 
 
 async def test_throttled_callers_wait_together_and_all_get_through(bind: Any) -> None:
@@ -243,7 +243,7 @@ async def test_throttled_callers_wait_together_and_all_get_through(bind: Any) ->
             for _ in range(15):
                 group.start_soon(blaaiz.customers.list)
     answers = [call.status for call in sandbox.journal.calls if call.operation == "customers_list"]
-    assert answers.count(200) == 15
+    assert 15 == answers.count(200)
 
 
 async def test_a_429_that_outlasts_the_deadline_is_a_rate_limit_error(sandbox: Sandbox, url: str) -> None:
@@ -252,7 +252,7 @@ async def test_a_429_that_outlasts_the_deadline_is_a_rate_limit_error(sandbox: S
         with pytest.raises(RateLimitError) as caught:
             await blaaiz.customers.list()
         assert caught.value.retry_after == pytest.approx(3000, abs=5)
-        assert sandbox.journal.count("customers_list") == 1
+        assert 1 == sandbox.journal.count("customers_list")
 
 
 async def test_invalid_input_costs_no_call_and_names_every_fault(sandbox: Sandbox, url: str) -> None:
@@ -261,15 +261,9 @@ async def test_invalid_input_costs_no_call_and_names_every_fault(sandbox: Sandbo
             await blaaiz.customers.create({"type": "individual", "email": "x", "country": "Nigeria", "kyb_scope": "FULL"})
         with pytest.raises(InvalidRequestError, match="customer_id"):
             await blaaiz.customers.get("..")
-    assert sandbox.journal.calls == []
-    assert [fault.field for fault in caught.value.faults] == [
-        "email",
-        "country",
-        "first_name",
-        "last_name",
-        "id_type",
-        "id_number",
-        "kyb_scope",
+    assert [] == sandbox.journal.calls
+    assert ["email", "country", "first_name", "last_name", "id_type", "id_number", "kyb_scope"] == [
+        fault.field for fault in caught.value.faults
     ]
 
 
@@ -278,7 +272,7 @@ async def test_ids_cannot_climb_the_path(sandbox: Sandbox, url: str) -> None:
         with pytest.raises(NotFoundError):
             await blaaiz.customers.get("../../oauth/token?x=1#y")
     # The server unquotes; what counts is that it was quoted on the way, and so stayed below the customers.
-    assert sandbox.journal.calls[-1].path == "/api/external/customer/../../oauth/token?x=1#y"
+    assert "/api/external/customer/../../oauth/token?x=1#y" == sandbox.journal.calls[-1].path
 
 
 async def test_a_view_shares_the_token_and_adds_its_headers(sandbox: Sandbox, url: str) -> None:
@@ -286,9 +280,9 @@ async def test_a_view_shares_the_token_and_adds_its_headers(sandbox: Sandbox, ur
         await blaaiz.customers.list()
         await blaaiz.with_options(extra_headers={"x-trace": "7"}, priority="bulk").customers.list()
         await blaaiz.customers.list()
-    assert sandbox.journal.count("oauth_token_create") == 1
+    assert 1 == sandbox.journal.count("oauth_token_create")
     traced = [call.headers.get("x-trace") for call in sandbox.journal.calls if call.operation == "customers_list"]
-    assert traced == [None, "7", None]
+    assert [None, "7", None] == traced
 
 
 async def test_the_raw_response_comes_with_the_typed_one(sandbox: Sandbox, url: str) -> None:
@@ -297,7 +291,7 @@ async def test_the_raw_response_comes_with_the_typed_one(sandbox: Sandbox, url: 
         raw = await blaaiz.with_raw_response(blaaiz.customers.get, made.id)
     assert (200, made.id) == (raw.status_code, raw.parsed.id)
     assert b"ada@example.com" in raw.body
-    assert raw.headers["content-type"] == "application/json"
+    assert "application/json" == raw.headers["content-type"]
     assert "ada@" not in repr(raw)
 
 

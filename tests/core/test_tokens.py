@@ -54,7 +54,7 @@ async def test_caches_of_one_key_and_store_share_one_fetch() -> None:
     async with anyio.create_task_group() as group:
         for _ in range(10):
             group.start_soon(a_cache(endpoint, store).get)
-    assert endpoint.calls == 1
+    assert 1 == endpoint.calls
 
 
 async def test_a_cancelled_leader_hands_over_to_one_of_those_who_wait() -> None:
@@ -76,7 +76,7 @@ async def test_a_cancelled_leader_hands_over_to_one_of_those_who_wait() -> None:
             group.start_soon(cancel)
             await cache.get()
         assert leader.cancelled_caught
-    assert (got, endpoint.calls) == (["token-2", "token-2"], 2)
+    assert (["token-2", "token-2"], 2) == (got, endpoint.calls)
 
 
 async def test_a_failed_fetch_releases_all_who_wait_and_the_next_caller_tries_again() -> None:
@@ -93,8 +93,8 @@ async def test_a_failed_fetch_releases_all_who_wait_and_the_next_caller_tries_ag
     async with anyio.create_task_group() as group:
         for _ in range(50):
             group.start_soon(caller)
-    assert (failures, endpoint.calls) == (50, 1)
-    assert (await cache.get()).value == "token-2"
+    assert (50, 1) == (failures, endpoint.calls)
+    assert "token-2" == (await cache.get()).value
 
 
 async def test_a_token_near_its_end_is_renewed_while_it_still_serves() -> None:
@@ -103,10 +103,10 @@ async def test_a_token_near_its_end_is_renewed_while_it_still_serves() -> None:
     await cache.get()
     await anyio.sleep(900.0 - 59.0)
     asked = anyio.current_time()
-    assert (await cache.get()).value == "token-1"
+    assert "token-1" == (await cache.get()).value
     assert asked == anyio.current_time()  # nobody waited
     await anyio.sleep(2.0)
-    assert ((await cache.get()).value, endpoint.calls) == ("token-2", 2)
+    assert ("token-2", 2) == ((await cache.get()).value, endpoint.calls)
 
 
 async def test_a_short_lived_token_is_renewed_at_half_its_life() -> None:
@@ -115,11 +115,11 @@ async def test_a_short_lived_token_is_renewed_at_half_its_life() -> None:
     await cache.get()
     await anyio.sleep(9.0)
     await cache.get()
-    assert endpoint.calls == 1
+    assert 1 == endpoint.calls
     await anyio.sleep(2.0)
     await cache.get()
     await anyio.sleep(2.0)
-    assert endpoint.calls == 2
+    assert 2 == endpoint.calls
 
 
 async def test_a_late_401_never_discards_a_newer_token() -> None:
@@ -130,7 +130,7 @@ async def test_a_late_401_never_discards_a_newer_token() -> None:
     new = await cache.get()
     await cache.refused(old)
     assert new is await cache.get()
-    assert endpoint.calls == 2
+    assert 2 == endpoint.calls
 
 
 def test_the_key_tells_credentials_hosts_and_scopes_apart_and_no_secret() -> None:

@@ -120,7 +120,7 @@ async def test_a_connection_lost_after_the_request_was_sent_is_perhaps_sent(
         with pytest.raises(PerhapsSent) as caught:
             await ask(server.url)
         assert not caught.value.timed_out
-        assert server.requests == 1
+        assert 1 == server.requests
 
 
 async def test_a_request_without_an_answer_in_time_is_perhaps_sent() -> None:
@@ -135,7 +135,7 @@ async def test_nothing_below_sends_a_request_again_on_a_reused_connection(method
     with serving(second_closes) as server:
         with pytest.raises(PerhapsSent):
             await ask(server.url, method=method, times=2)
-        assert server.requests == 2
+        assert 2 == server.requests
 
 
 async def test_a_refused_connection_is_never_sent() -> None:
@@ -230,6 +230,6 @@ async def test_cancelled_calls_leave_the_pool_healthy() -> None:
                 call.cancel()
             await asyncio.gather(*calls, return_exceptions=True)
             server.requests = 1000
-            assert (await transport.send("GET", server.url, headers={})).status == 200
+            assert 200 == (await transport.send("GET", server.url, headers={})).status
         finally:
             await transport.aclose()

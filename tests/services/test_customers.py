@@ -122,7 +122,7 @@ async def test_what_the_contract_refuses_costs_no_call(
         call = getattr(blaaiz.customers, method)
         with pytest.raises(InvalidRequestError) as caught:
             await (call(given) if method == "create" else call("some-id", given))
-    assert sandbox.journal.calls == []
+    assert [] == sandbox.journal.calls
     assert field in [fault.field for fault in caught.value.faults]
     for value in ("Ada", "A1234567", "Jane", "ada@example.com"):
         assert value not in str(caught.value)
@@ -154,7 +154,7 @@ async def test_the_platforms_own_422_comes_through_by_field(sandbox: Sandbox, bi
         await blaaiz.customers.create(COMPANY)
         with pytest.raises(UnprocessableEntityError, match="already has this registration_number"):
             await blaaiz.customers.create(COMPANY)
-    assert list(caught.value.errors) == ["zip_code"]
+    assert ["zip_code"] == list(caught.value.errors)
 
 
 CHANGES: dict[str, Any] = {
@@ -182,7 +182,7 @@ async def test_check_update_says_what_the_platform_then_does(sandbox: Sandbox, b
         made = await blaaiz.customers.create({**PERSON, "dob": "1990-01-15", "street": "1 Main Street"})
         await blaaiz.customers.upload_file_complete(made.id, {"file": PNG, "file_category": "identity"})
         customer = await blaaiz.customers.get(made.id)
-        assert customer.verification_status == "VERIFIED"
+        assert "VERIFIED" == customer.verification_status
         update = {field: CHANGES[field]}
         calls = len(sandbox.journal.calls)
         found = blaaiz.customers.check_update(customer, update)
@@ -208,7 +208,7 @@ async def test_check_update_of_owners_says_what_the_platform_then_does(bind: Bin
         if found.ok:
             await blaaiz.customers.update(customer_id, update)
         else:
-            assert found.locked == ("owners.0",)
+            assert ("owners.0",) == found.locked
             with pytest.raises(BadRequestError):
                 await blaaiz.customers.update(customer_id, update)
 
@@ -268,14 +268,14 @@ async def test_filters_find_exactly(sandbox: Sandbox, bind: Bind) -> None:
     async with bind(sandbox) as blaaiz:
         made = await blaaiz.customers.create(PERSON)
         assert [made.id] == [row.id for row in await blaaiz.customers.list(email="ada@example.com", type="individual")]
-        assert await blaaiz.customers.list(email="ada@example.com", id_number="other") == []
+        assert [] == await blaaiz.customers.list(email="ada@example.com", id_number="other")
 
 
 async def test_beneficiaries_are_read_though_one_comes_as_an_array(sandbox: Sandbox, bind: Bind) -> None:
     async with bind(sandbox) as blaaiz:
         made = await blaaiz.customers.create(PERSON)
         id = sandbox.add_beneficiary(made.id)
-        assert id == (await blaaiz.customers.get_beneficiary(made.id, id)).id
+        assert (await blaaiz.customers.get_beneficiary(made.id, id)).id == id
         assert [id] == [row.id for row in await blaaiz.customers.list_beneficiaries(made.id)]
 
 
@@ -283,4 +283,4 @@ def test_no_request_shows_what_it_holds() -> None:
     person = IndividualCustomer(
         email="ada@example.com", country="NG", first_name="Ada", last_name="Obi", id_type="passport", id_number="A1"
     )
-    assert repr(person) == "IndividualCustomer()"
+    assert "IndividualCustomer()" == repr(person)

@@ -102,9 +102,9 @@ async def test_the_signed_headers_go_back_in_every_form_they_come(bind: Bind, en
         made = await blaaiz.customers.create(company)
         file_id = await blaaiz.files.upload_document(made.id, b"%PDF-1.7 ...")
         document = await blaaiz.customers.create_document(made.id, {"type": "OTHER", "name": "A paper", "file_id": file_id})
-    assert document.status == "PENDING"
+    assert "PENDING" == document.status
     put = next(call for call in sandbox.journal.calls if call.operation == "presigned_upload_put")
-    assert put.headers["content-type"] == "application/pdf"
+    assert "application/pdf" == put.headers["content-type"]
 
 
 LOST = [Fault.before_commit(None), Fault.after_commit(None), Fault.status(503), Fault.status(403, body="<Error/>")]
@@ -117,7 +117,7 @@ async def test_a_failed_put_is_tried_again_at_a_fresh_target(sandbox: Sandbox, b
         made = await blaaiz.customers.create(PERSON)
         await blaaiz.customers.upload_file_complete(made.id, {"file": PNG, "file_category": "identity"})
         assert (await blaaiz.customers.get(made.id)).verification_status == "VERIFIED"
-    assert sandbox.journal.count("files_get_presigned_url") == 2
+    assert 2 == sandbox.journal.count("files_get_presigned_url")
 
 
 async def test_a_put_without_an_etag_is_a_failure(sandbox: Sandbox, bind: Bind) -> None:
@@ -126,7 +126,7 @@ async def test_a_put_without_an_etag_is_a_failure(sandbox: Sandbox, bind: Bind) 
         made = await blaaiz.customers.create(PERSON)
         with pytest.raises(UploadError, match="ETag"):
             await blaaiz.files.upload(made.id, PNG, file_category="identity")
-    assert sandbox.journal.count("customers_attach_files") == 0
+    assert 0 == sandbox.journal.count("customers_attach_files")
 
 
 async def test_no_presigned_link_is_in_a_log_or_an_error(
@@ -151,10 +151,12 @@ async def test_the_label_of_a_tax_number_is_fetched(bind: Bind) -> None:
     def answer(request: httpx.Request) -> httpx.Response:
         if request.url.path == "/oauth/token":
             return httpx.Response(200, json={"access_token": "t", "token_type": "Bearer", "expires_in": 900})
-        assert dict(request.url.params) == {"country": "NG", "type": "individual"}
+        assert {"country": "NG", "type": "individual"} == dict(request.url.params)
         return httpx.Response(200, json={"message": "ok", "data": {"label": "BVN", "type": "BVN"}})
 
-    async with httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http_client:
-        async with AsyncBlaaiz(client_id="i", client_secret="s", http_client=http_client) as blaaiz:
-            found = await blaaiz.virtual_bank_accounts.get_identification_type(country="NG", type="individual")
-    assert (found.label, found.type) == ("BVN", "BVN")
+    async with (
+        httpx.AsyncClient(transport=httpx.MockTransport(answer)) as http_client,
+        AsyncBlaaiz(client_id="i", client_secret="s", http_client=http_client) as blaaiz,
+    ):
+        found = await blaaiz.virtual_bank_accounts.get_identification_type(country="NG", type="individual")
+    assert ("BVN", "BVN") == (found.label, found.type)
