@@ -20,10 +20,12 @@ if TYPE_CHECKING:
 
     from .validators import Validator
 
-__all__ = ["DocName", "OperationDoc", "document", "operation", "operations", "schema", "validator"]
+__all__ = ["DOC_NAMES", "DocName", "OperationDoc", "document", "operation", "operations", "schema", "validator"]
 
 DocName = Literal["customers", "money", "events"]
 """The areas, one document each."""
+
+DOC_NAMES: tuple[DocName, ...] = get_args(DocName)
 
 _METHODS = frozenset({"get", "post", "put", "patch", "delete"})
 
@@ -63,7 +65,7 @@ def document(doc: DocName) -> Mapping[str, Any]:
 @cache
 def operations() -> tuple[OperationDoc, ...]:
     """Give every operation of every document, in the order of the documents."""
-    return tuple(found for doc in cast("tuple[DocName, ...]", get_args(DocName)) for found in _operations_of(doc))
+    return tuple(found for doc in DOC_NAMES for found in _operations_of(doc))
 
 
 def operation(operation_id: str) -> OperationDoc:
