@@ -22,7 +22,7 @@ def _lines_of(value: Any, indent: str = "  ") -> Iterator[str]:
         for name, item in cast("dict[str, Any]", value).items():
             yield f"{indent}{name}: {json.dumps(item) if isinstance(item, dict | list) else item}"
     elif isinstance(value, list):
-        yield from (f"{indent}- {item}" for item in cast("list[Any]", value))
+        yield from (f"{indent}- {item}" for item in value)  # pyright: ignore[reportUnknownVariableType]  # JSON
     else:
         yield f"{indent}{value}"
 
