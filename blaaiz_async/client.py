@@ -19,9 +19,25 @@ from blaaiz_async.services.oauth import fetch_token
 from blaaiz_async.settings import Environment, read_settings
 
 if TYPE_CHECKING:
+    from blaaiz_async.services.banks import BanksService
+    from blaaiz_async.services.collections import CollectionsService
+    from blaaiz_async.services.crypto import CryptoService
+    from blaaiz_async.services.currencies import CurrenciesService
     from blaaiz_async.services.customers import CustomersService
+    from blaaiz_async.services.fees import FeesService
     from blaaiz_async.services.files import FilesService
+    from blaaiz_async.services.interac_auto_deposit_emails import InteracAutoDepositEmailsService
+    from blaaiz_async.services.momo_operators import MomoOperatorsService
+    from blaaiz_async.services.payouts import PayoutsService
+    from blaaiz_async.services.rates import RatesService
+    from blaaiz_async.services.refunds import RefundsService
+    from blaaiz_async.services.signa import SignaService
+    from blaaiz_async.services.signa_id import SignaIdService
+    from blaaiz_async.services.swaps import SwapsService
+    from blaaiz_async.services.transactions import TransactionsService
     from blaaiz_async.services.virtual_bank_accounts import VirtualBankAccountsService
+    from blaaiz_async.services.wallets import WalletsService
+    from blaaiz_async.services.webhooks import WebhooksService
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -151,11 +167,123 @@ class AsyncBlaaiz:
         return FilesService(self._caller)
 
     @cached_property
+    def banks(self) -> "BanksService":
+        """Banks, and checks of accounts before money is sent to them."""
+        from blaaiz_async.services.banks import BanksService
+
+        return BanksService(self._caller)
+
+    @cached_property
+    def collections(self) -> "CollectionsService":
+        """Collections: cards, stablecoins and Interac transfers into a wallet."""
+        from blaaiz_async.services.collections import CollectionsService
+
+        return CollectionsService(self._caller)
+
+    @cached_property
+    def currencies(self) -> "CurrenciesService":
+        """Currencies, and the one of a code and country."""
+        from blaaiz_async.services.currencies import CurrenciesService
+
+        return CurrenciesService(self._caller)
+
+    @cached_property
+    def fees(self) -> "FeesService":
+        """Fees of collections and payouts, before money moves."""
+        from blaaiz_async.services.fees import FeesService
+
+        return FeesService(self._caller)
+
+    @cached_property
+    def momo_operators(self) -> "MomoOperatorsService":
+        """Operators of mobile wallets."""
+        from blaaiz_async.services.momo_operators import MomoOperatorsService
+
+        return MomoOperatorsService(self._caller)
+
+    @cached_property
+    def payouts(self) -> "PayoutsService":
+        """Payouts: money from a wallet to a recipient."""
+        from blaaiz_async.services.payouts import PayoutsService
+
+        return PayoutsService(self._caller)
+
+    @cached_property
+    def rates(self) -> "RatesService":
+        """Exchange rates."""
+        from blaaiz_async.services.rates import RatesService
+
+        return RatesService(self._caller)
+
+    @cached_property
+    def refunds(self) -> "RefundsService":
+        """Refunds of collections to their source."""
+        from blaaiz_async.services.refunds import RefundsService
+
+        return RefundsService(self._caller)
+
+    @cached_property
+    def swaps(self) -> "SwapsService":
+        """Swaps between two wallets."""
+        from blaaiz_async.services.swaps import SwapsService
+
+        return SwapsService(self._caller)
+
+    @cached_property
+    def transactions(self) -> "TransactionsService":
+        """Transactions: collections, payouts and swaps."""
+        from blaaiz_async.services.transactions import TransactionsService
+
+        return TransactionsService(self._caller)
+
+    @cached_property
+    def wallets(self) -> "WalletsService":
+        """Wallets and their balances."""
+        from blaaiz_async.services.wallets import WalletsService
+
+        return WalletsService(self._caller)
+
+    @cached_property
     def virtual_bank_accounts(self) -> "VirtualBankAccountsService":
-        """Virtual bank accounts; for now, which identifier goes into a customer's `tin`."""
+        """Virtual bank accounts of customers, and which identifier goes into a customer's `tin`."""
         from blaaiz_async.services.virtual_bank_accounts import VirtualBankAccountsService
 
         return VirtualBankAccountsService(self._caller)
+
+    @cached_property
+    def crypto(self) -> "CryptoService":
+        """Crypto: assets, wallets, deposit addresses, payouts and swaps."""
+        from blaaiz_async.services.crypto import CryptoService
+
+        return CryptoService(self._caller)
+
+    @cached_property
+    def interac_auto_deposit_emails(self) -> "InteracAutoDepositEmailsService":
+        """E-mail addresses for Interac auto-deposit."""
+        from blaaiz_async.services.interac_auto_deposit_emails import InteracAutoDepositEmailsService
+
+        return InteracAutoDepositEmailsService(self._caller)
+
+    @cached_property
+    def signa(self) -> "SignaService":
+        """Identity verification: sessions, documents, links, and what was captured."""
+        from blaaiz_async.services.signa import SignaService
+
+        return SignaService(self._caller)
+
+    @cached_property
+    def signa_id(self) -> "SignaIdService":
+        """Data that verified people release, and wallet status."""
+        from blaaiz_async.services.signa_id import SignaIdService
+
+        return SignaIdService(self._caller)
+
+    @cached_property
+    def webhooks(self) -> "WebhooksService":
+        """Webhook addresses, replays and delivery logs."""
+        from blaaiz_async.services.webhooks import WebhooksService
+
+        return WebhooksService(self._caller)
 
     async def aclose(self) -> None:
         """Close the connections. Views made by `with_options` close with their client."""

@@ -48,6 +48,10 @@ class Fault:
 class BlaaizError(Exception):
     """Base of every error of this library."""
 
+    idempotency_key: str | None = None
+    """The key of the failed call, where the operation has one, such as a payout's `merchant_reference`: yours, or the one
+    that the library made. Calling again with it never does the thing twice."""
+
     def __reduce__(self) -> tuple[Any, ...]:
         # Exceptions pickle by positional args; ours carry keyword-only state instead.
         return (_rebuild, (type(self), self.args, self.__dict__.copy()))

@@ -4,15 +4,16 @@ encode → [budget → token → send → judge], repeated by the policy → dec
 """
 
 import logging
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextvars import ContextVar
 from datetime import UTC, date, datetime
-from typing import Any, Generic, ParamSpec, TypeVar, cast
+from typing import Any, Generic, NoReturn, ParamSpec, TypeVar, cast
 from urllib.parse import quote, urlencode
 
 import anyio
-from attrs import evolve, field, frozen
+from attrs import evolve, field, fields, frozen
 
 from blaaiz_async import errors
 from blaaiz_async.core import checking, codec
@@ -44,7 +45,9 @@ R = TypeVar("R", bound=codec.Request)
 
 log = logging.getLogger("blaaiz_async")
 
-QueryValue = str | int | bool | None
+_HEADER_KEY = re.compile(r"[!-~]([ -~]{0,253}[!-~])?", re.ASCII)
+
+QueryValue = str | int | bool | date | None
 
 _STATUS_ERRORS: dict[int, type[APIStatusError]] = {
     400: errors.BadRequestError,
@@ -179,10 +182,14 @@ class Caller:
         """
         prepared = self._prepare(operation, path or {}, query or {}, body, idempotency_key)
         try:
-            reply, payload = await self._run(prepared)
-        except UnprocessableEntityError as error:
-            return await self._recover(operation, prepared, error)
-        return cast("T", self._read(operation, reply, payload))
+            try:
+                reply, payload = await self._run(prepared)
+            except UnprocessableEntityError as error:
+                return await self._recover(operation, prepared, error)
+            return _with_own_key(cast("T", self._read(operation, reply, payload)), prepared)
+        except BlaaizError as error:
+            error.idempotency_key = prepared.key  # the caller must be able to repeat with it, though we made it
+            raise
 
     async def _recover(self, operation: Operation[T], prepared: _Prepared, error: UnprocessableEntityError) -> T:
         """Read back what an earlier attempt made, after the platform refused the repeat because of its key."""
@@ -194,10 +201,11 @@ class Caller:
         except BlaaizError as failure:
             text = f"{key.field} {value} is taken, most likely by our own first attempt, which can't be read back yet"
             raise OutcomeUnknownError(operation.id, text, status_code=422) from failure
-        found = self._read(evolve(operation, under=key.recover.under), reply, payload)
+        read = key.recover if key.adopt is not None else evolve(operation, under=key.recover.under)
+        found = self._read(read, reply, payload)
         if key.same is not None and not key.same(prepared.request, found):
             raise error from None  # the key was used before, for something else
-        return cast("T", found)
+        return cast("T", found if key.adopt is None else key.adopt(found))
 
     async def page(
         self,
@@ -206,17 +214,25 @@ class Caller:
         number: int,
         query: Mapping[str, QueryValue],
         path: Mapping[str, str] | None = None,
+        body: codec.Request | Mapping[str, Any] | None = None,
     ) -> Page[T]:
         """Make one call of a paged listing and return page `number`."""
         if number < 1:
             fault = Fault(field="page", rule="range", message="must be 1 or more")
             raise InvalidRequestError(operation.id, [fault])
-        reply, payload = await self._run(self._prepare(operation, path or {}, {**query, "page": number}, None))
+        reply, payload = await self._run(self._prepare(operation, path or {}, {**query, "page": number}, body))
         items = self._read(operation, reply, payload)
-        meta = codec.as_object(codec.as_object(payload).get("meta"))
-        last, total = (_count(meta, name) for name in ("last_page", "total"))
-        if not meta:
+        whole = codec.as_object(payload)
+        meta = codec.as_object(whole.get("meta")) or whole  # some listings tell their page beside `data`
+        told, last, total, size = (_count(meta, name) for name in ("current_page", "last_page", "total", "per_page"))
+        if told is None and last is None and total is None:
             last, total = number, len(items)  # an answer without paging holds everything
+        elif last is None and total is not None and size:
+            last = max(1, -(-total // size))
+        if told not in (None, number):
+            # Where `page` is undocumented and may be ignored, the same rows would come again and the rest never.
+            problem = f"expected page {number}, got page {told}"
+            raise ResponseDecodeError(operation.id, "current_page", problem, status_code=reply.status)
         return Page(items=tuple(items), number=number, last=last, total=total)
 
     async def raw(self, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> RawResponse[T]:
@@ -263,7 +279,11 @@ class Caller:
         content, request, key = None, None, None
         repeatable = operation.safety is not Safety.WRITE
         if operation.key is not None and operation.key.header:
-            key = headers[operation.key.field] = idempotency_key or new_key(self._wall)
+            key = new_key(self._wall) if idempotency_key is None else idempotency_key
+            if not _HEADER_KEY.fullmatch(key):
+                fault = Fault(field="idempotency_key", rule="value", message="must be 1 to 255 printable ASCII characters")
+                raise InvalidRequestError(operation.id, [fault])
+            headers[operation.key.field] = key
         if body is not None:
             request = self.check(operation, body)
             repeatable = repeatable and request.__repeatable__()
@@ -278,7 +298,7 @@ class Caller:
             headers=headers,
             content=content,
             repeatable=repeatable,
-            authorized=True,
+            authorized=bool(operation.scopes),
             request=request,
             key=key,
         )
@@ -305,7 +325,16 @@ class Caller:
     async def _run(self, prepared: _Prepared) -> tuple[Reply, Any]:
         retry = self._options.retry
         course = _Course(anyio.current_time() + retry.deadline)
-        reply, payload = await retry.run(lambda: self._attempt(prepared, course), waited=lambda: course.waited)
+        try:
+            reply, payload = await retry.run(lambda: self._attempt(prepared, course), waited=lambda: course.waited)
+        except BlaaizError as error:
+            settled = isinstance(error, OutcomeUnknownError) or isinstance(error.__cause__, _Echo)
+            if settled or not course.perhaps_sent or prepared.operation.safety is Safety.READ:
+                raise
+            # Whatever ended the last attempt, an earlier one may have done what was asked.
+            raise OutcomeUnknownError(
+                prepared.operation.id, f"no attempt was answered for certain; the last: {error}"
+            ) from error
         if (kept := _last_reply.get()) is not None:
             kept.append(reply)
         return reply, payload
@@ -386,19 +415,23 @@ class Caller:
             course.perhaps_sent = True
             problem = "the body is no JSON"
             raise Again(ResponseDecodeError(operation.id, "", problem, status_code=reply.status))
-        error = _status_error(operation, reply, payload)
+        return await self._refused(prepared, course, _status_error(operation, reply, payload), token)
+
+    async def _refused(self, prepared: _Prepared, course: _Course, error: APIStatusError, token: Token | None) -> NoReturn:
+        """Raise what an error status means."""
+        operation, status = prepared.operation, error.status_code
         if isinstance(error, RateLimitError):
             wait = error.retry_after if self._budget is None or not operation.limited else 0.0
             raise Again(error, wait=wait)
-        if reply.status == 401 and token is not None:
+        if status == 401 and token is not None:
             await self._tokens.refused(token)
             if not course.refused_token:
                 course.refused_token = True
                 raise Again(error, wait=0.0)
             raise error
-        if reply.status in UNCERTAIN_STATUSES:
+        if status in UNCERTAIN_STATUSES:
             if not prepared.repeatable:
-                raise OutcomeUnknownError(operation.id, str(error), status_code=reply.status) from error
+                raise OutcomeUnknownError(operation.id, str(error), status_code=status) from error
             course.perhaps_sent = True
             raise Again(error)
         if course.perhaps_sent and operation.key is not None and operation.key.field in error.errors:
@@ -406,14 +439,17 @@ class Caller:
         if course.perhaps_sent and operation.safety is not Safety.READ:
             # The refusal may be the echo of our own first attempt: gone, because we deleted it; locked, because we did it.
             text = f"an earlier attempt may have succeeded; the repeat was refused: {error}"
-            raise OutcomeUnknownError(operation.id, text, status_code=reply.status) from error
+            unknown = OutcomeUnknownError(operation.id, text, status_code=status)
+            # A key in a header replays, so a conflict means that the first attempt is still running: ask again later.
+            running = status == 409 and operation.key is not None and operation.key.header
+            raise (Again(unknown) if running else unknown) from error
         raise error
 
     # -- decode --------------------------------------------------------------------------------------------------------
 
     def _read(self, operation: Operation[Any], reply: Reply, payload: Any) -> Any:
         body = codec.as_object(payload)
-        inner = next((body[key] for key in operation.under if body.get(key) is not None), payload)
+        inner = next((found for key in operation.under if (found := _at(body, key)) is not None), payload)
         try:
             if operation.shape is Shape.ONE:
                 # An array of one stands where an object was documented, in places; no body at all is no field at all.
@@ -433,12 +469,14 @@ def _kind_of(operation: Operation[Any], body: codec.Request | Mapping[str, Any])
             return kind
     if len(kinds) == 1 or not isinstance(body, Mapping):
         return kinds[0]
-    by_type = {kind.__attrs_attrs__.type.default: kind for kind in kinds}
-    named = by_type.get(body.get("type"))
-    if named is None:
-        text = f"must be one of {', '.join(by_type)}"
-        raise InvalidRequestError(operation.id, [Fault(field="type", rule="value", message=text)])
-    return named
+    # The field that tells them apart is the first one with a constant, such as type="business".
+    tag = next(a.name for a in fields(cast("Any", kinds[0])) if type(a.default) is str)
+    by_tag = {getattr(fields(cast("Any", kind)), tag).default: kind for kind in kinds}
+    given = body.get(tag)
+    if not isinstance(given, str) or given not in by_tag:
+        text = f"must be one of {', '.join(by_tag)}"
+        raise InvalidRequestError(operation.id, [Fault(field=tag, rule="value", message=text)])
+    return by_tag[given]
 
 
 def _with_key(request: codec.Request, field: str, wall: Callable[[], float]) -> tuple[codec.Request, str]:
@@ -450,6 +488,15 @@ def _with_key(request: codec.Request, field: str, wall: Callable[[], float]) -> 
     return evolve(cast("Any", request), **{field: key}), key
 
 
+def _with_own_key(answer: T, prepared: _Prepared) -> T:
+    """Return the answer with the key it was made by, where it has a field for it that the platform left empty."""
+    key = prepared.operation.key
+    name = key.field.replace("-", "_") if key is not None else ""
+    if name and getattr(answer, name, "") is None:
+        return cast("T", evolve(cast("Any", answer), **{name: prepared.key}))
+    return answer
+
+
 def _fill(operation: Operation[Any], values: Mapping[str, str]) -> str:
     path = operation.path
     for name, value in values.items():
@@ -459,6 +506,12 @@ def _fill(operation: Operation[Any], values: Mapping[str, str]) -> str:
             raise InvalidRequestError(operation.id, [fault])
         path = path.replace("{" + name + "}", quote(value, safe=""))
     return path
+
+
+def _at(body: Mapping[str, Any], place: str) -> Any:
+    """Return what lies at a key, or at keys within keys: "data.data"."""
+    name, _, rest = place.partition(".")
+    return _at(codec.as_object(body.get(name)), rest) if rest else body.get(name)
 
 
 def _query(values: Mapping[str, QueryValue]) -> str:

@@ -13,28 +13,34 @@ import cattrs
 from cattrs.gen import make_dict_structure_fn
 from msgspec import UNSET, UnsetType
 
-from blaaiz_async.core.codec import DECIMAL, Request, Rule, expected, faults_in, is_request, join_path
+from blaaiz_async.core.codec import DECIMAL, FLAT, OneOf, Request, Rule, expected, faults_in, is_request, join_path
 from blaaiz_async.errors import Fault
 
 R = TypeVar("R", bound=Request)
 
 
 def read_request(cls: type[R], given: R | Mapping[str, Any], today: date) -> tuple[R | None, list[Fault]]:
-    """Read a mapping as the request `cls`, or take one as it is, and check it by every rule of its fields.
+    """Read a mapping or a record as the request `cls`, and check it by the kind and every rule of its fields.
 
     Returns the request (None if it couldn't be read) and all faults, in field order. `today` is the date that ages and
     expiries are counted from.
     """
     if isinstance(given, cls):
-        return given, check(given, today)
-    if not isinstance(given, Mapping):
+        cls = type(given)
+        fields: Mapping[str, Any] = _fields_of(given)
+    elif isinstance(given, Mapping):
+        fields = cls.__decode__(given)
+    else:
         problem = f"expected a {cls.__name__} or a mapping of its fields"
         return None, [Fault(field="", rule="kind", message=problem)]
     try:
         request = _mapping_reader().structure(given, cls)
     except Exception as error:  # noqa: BLE001  # cattrs raises groups of anything a hook raises
         # What could be read is checked as well, so that all faults of a record come at once.
-        faults = [*faults_in(error, ""), *check(_readable_part(cls, cls.__decode__(given)), today)]
+        faults = [
+            *(_flat(fault, cls) for fault in faults_in(error, "")),
+            *check(_readable_part(cls, fields), today),
+        ]
         order = {a.name: place for place, a in enumerate(attrs.fields(cast("type[Any]", cls)))}
         return None, sorted(faults, key=lambda fault: order.get(fault.field.split(".")[0], len(order)))
     return request, check(request, today)
@@ -51,7 +57,8 @@ def check(request: Request, today: date) -> list[Fault]:
             Fault(field=name, rule=rule.name, message=f"must be {rule.expected}") for rule in rules if not rule.holds(value)
         ]
         if isinstance(value, Request):
-            faults += [attrs.evolve(fault, field=join_path(name, fault.field)) for fault in check(value, today)]
+            inner = (attrs.evolve(fault, field=join_path(name, fault.field)) for fault in check(value, today))
+            faults += [_flat(fault, type(request)) for fault in inner]
         elif isinstance(value, list | tuple):
             for index, item in enumerate(cast("Sequence[object]", value)):
                 if isinstance(item, Request):
@@ -60,14 +67,24 @@ def check(request: Request, today: date) -> list[Fault]:
     return faults + list(request.__faults__(today))
 
 
+def _fields_of(request: Request) -> dict[str, Any]:
+    """Return a record's own fields: what type checkers didn't see, such as a float amount, is found as in a mapping."""
+    values = {a.name: getattr(request, a.name) for a in attrs.fields(cast("type[Any]", type(request)))}
+    return {name: value for name, value in values.items() if value is not UNSET}
+
+
 def _readable_part(cls: type[R], given: Mapping[str, Any]) -> R:
     """Make a record of the fields that can be read, with None for all others; it is only ever checked, never sent."""
     part = cls.__new__(cls)
     for a in attrs.fields(cast("type[Any]", cls)):
+        value: Any = given.get(a.name)
         try:
-            value = _mapping_reader().structure(given.get(a.name), a.type)
+            value = _mapping_reader().structure(value, a.type)
         except Exception:  # noqa: BLE001  # reported already, by reading the whole record
-            value = None
+            if isinstance(value, OneOf):
+                value = _readable_part(value.kind, value.fields)
+            else:
+                value = _readable_part(type(value), _fields_of(value)) if isinstance(value, Request) else None
         object.__setattr__(part, a.name, value)
     return part
 
@@ -75,6 +92,17 @@ def _readable_part(cls: type[R], given: Mapping[str, Any]) -> R:
 @cache
 def _rules(cls: type[Any]) -> tuple[tuple[str, tuple[Rule, ...]], ...]:
     return tuple((a.name, tuple(_rules_in(a.type))) for a in attrs.fields(cls))
+
+
+def _flat(fault: Fault, cls: type[Any]) -> Fault:
+    """Return the fault of a record with the name of a flat field taken off."""
+    name, _, rest = fault.field.partition(".")
+    return attrs.evolve(fault, field=rest) if rest and name in _flat_fields(cast("Any", cls)) else fault
+
+
+@cache
+def _flat_fields(cls: type[Any]) -> frozenset[str]:
+    return frozenset(a.name for a in attrs.fields(cls) if _is_annotated(a.type) and FLAT in a.type.__metadata__)
 
 
 def _rules_in(annotation: Any) -> Iterator[Rule]:
@@ -110,7 +138,8 @@ def _request_taker(cls: type[Any], reader: cattrs.Converter) -> Callable[[Any, A
 
     def hook(value: Any, _: Any) -> Any:
         if isinstance(value, cls):
-            return value
+            kind: type[Any] = value.__class__
+            return read(_fields_of(value), cls) if kind is cls else reader.structure(value, kind)
         if not isinstance(value, Mapping):
             raise TypeError(expected("an object", value))
         return read(cls.__decode__(cast("Mapping[str, Any]", value)), cls)
@@ -130,11 +159,24 @@ def _union_taker(cls: Any, reader: cattrs.Converter) -> Callable[[Any, Any], Any
     members = get_args(cls)
     blanks = [blank for blank, kind in ((None, type(None)), (UNSET, UnsetType)) if kind in members]
     kinds = [member for member in members if member not in (type(None), UnsetType)]
+    if len(kinds) > 1 and all(is_request(kind) for kind in kinds):
+        return _one_of_taker(tuple(kinds), reader)
     # Decimal | int is how an exact number is annotated; otherwise one kind is left.
     kind = Decimal if Decimal in kinds else kinds[0]
 
     def hook(value: Any, _: Any) -> Any:
         return value if any(value is blank for blank in blanks) else reader.structure(value, kind)
+
+    return hook
+
+
+def _one_of_taker(kinds: tuple[type[Any], ...], reader: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    def hook(value: Any, _: Any) -> Any:
+        if isinstance(value, OneOf):
+            return reader.structure(value.fields, value.kind)
+        if isinstance(value, kinds):
+            return reader.structure(value, value.__class__)
+        raise TypeError(f"must be one of {', '.join(kind.__name__ for kind in kinds)}")
 
     return hook
 

@@ -110,6 +110,18 @@ class Rule:
     expected: str
 
 
+FLAT = "its fields lie beside the record's own in the platform's form"
+"""Hung on a request's field with Annotated: faults inside it are named as the platform names the fields."""
+
+
+@frozen
+class OneOf:
+    """What `__decode__` returns for a field of several request classes: which of them the caller's mapping describes."""
+
+    kind: type[Request]
+    fields: Mapping[str, Any]
+
+
 NumericOk = "a numeric JSON value is fine too"
 Id = Annotated[str, NumericOk]
 """An opaque id. The platform documents strings; numbers were seen and are read as their digits."""
@@ -246,6 +258,7 @@ def _reader(*, detailed: bool) -> cattrs.Converter:
     reader.register_structure_hook_func(_is_text_or_texts, _read_text_or_texts)
     reader.register_structure_hook_factory(_is_optional, _optional_reader)
     reader.register_structure_hook_factory(_is_tuple, _tuple_reader)
+    reader.register_structure_hook_factory(_is_mapping, _mapping_reader)
     reader.register_structure_hook_factory(_is_answer, _answer_reader)
     return reader
 
@@ -380,6 +393,23 @@ def _tuple_reader(cls: Any, reader: cattrs.Converter) -> Callable[[Any, Any], tu
             return ()
         # An object stands where an array of one was documented, in places.
         return tuple(reader.structure(as_list(value), many))
+
+    return hook
+
+
+def _is_mapping(cls: Any) -> bool:
+    return get_origin(cls) is Mapping
+
+
+def _mapping_reader(cls: Any, reader: cattrs.Converter) -> Callable[[Any, Any], dict[str, Any]]:
+    plain: Any = types.GenericAlias(dict, get_args(cls))
+
+    def hook(value: Any, _: Any) -> dict[str, Any]:
+        if value == []:
+            return {}  # how PHP writes an object without keys
+        if type(value) is not dict:
+            raise TypeError(expected("an object", value))
+        return cast("dict[str, Any]", reader.structure(value, plain))
 
     return hook
 

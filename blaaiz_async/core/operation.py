@@ -44,6 +44,8 @@ class Key:
     None: the platform itself answers a repeat with what the first one made."""
     same: Callable[[Any, Any], bool] | None = None
     """Takes the request and what was found; tells whether the one can have made the other."""
+    adopt: Callable[[Any], Any] | None = None
+    """Turns what `recover` answers into this operation's own answer. None: it reads as one without more ado."""
 
 
 @frozen(kw_only=True)
@@ -62,7 +64,7 @@ class Operation(Generic[T]):
     """The record class of the payload, or of its items."""
     shape: Shape = Shape.ONE
     under: tuple[str, ...] = ("data",)
-    """Keys that may wrap the payload; the first one present counts. Empty: the payload is the body itself."""
+    """Keys that may wrap the payload, with dots between keys in keys; the first one present counts. Empty: it's the body."""
     body: tuple[type[Any], ...] = ()
     """The request classes that are accepted; the one whose `type` matches is taken for a mapping."""
     limited: bool = True
@@ -115,17 +117,18 @@ def list_operation(
     *,
     scope: str,
     method: Literal["GET", "POST"] = "GET",
+    safety: Safety = Safety.READ,
     under: tuple[str, ...] = ("data",),
     body: type[Any] | tuple[type[Any], ...] = (),
 ) -> Operation[list[T]]:
-    """Declare the operation that answers with a list of `answer`."""
+    """Declare the operation that answers with a list of `answer`. It is a read unless said."""
     return _declare(
         Operation(
             id=id,
             method=method,
             path=path,
             scopes=(scope,),
-            safety=Safety.READ,
+            safety=safety,
             answer=answer,
             shape=Shape.MANY,
             under=under,

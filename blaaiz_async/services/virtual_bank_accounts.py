@@ -1,13 +1,45 @@
 """Virtual bank accounts (contract/money.yaml)."""
 
-from blaaiz_async.core.operation import operation
+from collections.abc import Mapping
+from typing import Any
+
+from blaaiz_async.core.operation import Safety, list_operation, operation
 from blaaiz_async.services.base import Service
 from blaaiz_async.types.common import IdentificationType
+from blaaiz_async.types.virtual_bank_accounts import (
+    VirtualBankAccount,
+    VirtualBankAccountClose,
+    VirtualBankAccountClosing,
+    VirtualBankAccountCreate,
+)
 
+List = list  # inside the class, `list` is the method
+
+_ACCOUNTS = "/api/external/virtual-bank-account"
+
+CREATE = operation(
+    "virtual_accounts_create",
+    "POST",
+    _ACCOUNTS,
+    VirtualBankAccount,
+    scope="virtual-account:create",
+    body=VirtualBankAccountCreate,
+)
+LIST = list_operation("virtual_accounts_list", _ACCOUNTS, VirtualBankAccount, scope="virtual-account:read")
+GET = operation("virtual_accounts_get", "GET", _ACCOUNTS + "/{id}", VirtualBankAccount, scope="virtual-account:read")
+CLOSE = operation(
+    "virtual_accounts_close",
+    "POST",
+    _ACCOUNTS + "/{id}/close",
+    VirtualBankAccountClosing,
+    scope="virtual-account:close",
+    safety=Safety.IDEMPOTENT,  # a second one is refused: it is closed already
+    body=VirtualBankAccountClose,
+)
 IDENTIFICATION_TYPE = operation(
     "virtual_accounts_identification_type",
     "GET",
-    "/api/external/virtual-bank-account/identification-type",
+    _ACCOUNTS + "/identification-type",
     IdentificationType,
     scope="virtual-account:read",
 )
@@ -16,8 +48,62 @@ IDENTIFICATION_TYPE = operation(
 class VirtualBankAccountsService(Service):
     """Virtual bank accounts."""
 
+    async def create(self, account: VirtualBankAccountCreate | Mapping[str, Any]) -> VirtualBankAccount:
+        """Ask for a virtual account of a customer on a wallet, in the wallet's currency: NGN, GBP, EUR or USD.
+
+        Args:
+            account: The wallet, and a VERIFIED customer; outside NGN a business must have KYB scope FULL.
+
+        Returns:
+            The account. NGN is usually ready at once; the others are PENDING and end by webhook.
+
+        Raises:
+            BadRequestError: The currency isn't offered, something is missing of the customer, or there is one already.
+            OutcomeUnknownError: The answer was lost: look with `list(wallet_id, customer_id)`.
+
+        Scope `virtual-account:create`; operation virtual_accounts_create.
+        """
+        return await self._call(CREATE, body=account)
+
+    async def list(self, wallet_id: str | None = None, customer_id: str | None = None) -> List[VirtualBankAccount]:
+        """Return the virtual accounts that match every filter.
+
+        Args:
+            wallet_id: Of this wallet.
+            customer_id: Of this customer.
+
+        Scope `virtual-account:read`; operation virtual_accounts_list.
+        """
+        return await self._call(LIST, query={"wallet_id": wallet_id, "customer_id": customer_id})
+
+    async def get(self, vba_id: str) -> VirtualBankAccount:
+        """Return a virtual account.
+
+        Raises:
+            NotFoundError: There is none.
+
+        Scope `virtual-account:read`; operation virtual_accounts_get.
+        """
+        return await self._call(GET, path={"id": vba_id})
+
+    async def close(self, vba_id: str, reason: str | None = None) -> VirtualBankAccountClosing:
+        """Begin to close a virtual account.
+
+        Args:
+            vba_id: Which one.
+            reason: At most 200 characters.
+
+        Raises:
+            BadRequestError: It is closed already, or its provider can't close accounts.
+            NotFoundError: There is none.
+            OutcomeUnknownError: An answer was lost, and the repeat was refused: most likely it is closed.
+
+        Scope `virtual-account:close`; operation virtual_accounts_close.
+        """
+        return await self._call(CLOSE, path={"id": vba_id}, body=VirtualBankAccountClose(reason=reason))
+
     async def get_identification_type(
-        self, *, customer_id: str | None = None, country: str | None = None, type: str | None = None
+        self, customer_id: str | None = None, country: str | None = None, type: str | None = None
     ) -> IdentificationType:
         """Return which identifier belongs into a customer's `tin`, and its label.
 

@@ -58,6 +58,15 @@ Website = Annotated[
     ),
 ]
 
+HttpsUrl = Annotated[
+    str,
+    Rule(
+        "uri",
+        lambda value: re.fullmatch(r"https://[^\s/?#]+\S*", value) is not None,
+        "an https address such as https://example.com/done",
+    ),
+]
+
 Percentage = Annotated[
     Decimal | int,
     Rule("range", lambda value: 0 <= value <= 100, "from 0 to 100"),

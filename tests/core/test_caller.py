@@ -158,6 +158,21 @@ async def test_a_failure_that_stays_is_raised_after_the_last_attempt(sandbox: Sa
     assert 12 == sandbox.journal.count("customers_list")
 
 
+async def test_a_write_that_may_be_repeated_and_is_never_answered_ends_with_an_unknown_outcome(
+    sandbox: Sandbox, url: str
+) -> None:
+    async with client(url, retry=RetryPolicy(max_attempts=2, wait_initial=0.0)) as blaaiz:
+        made = await blaaiz.customers.create(ADA)
+        sandbox.faults.add("customers_update", Fault.after_commit(None))
+        sandbox.faults.add("customers_update", Fault.before_commit(503))
+        with pytest.raises(OutcomeUnknownError):
+            await blaaiz.customers.update(made.id, {"tin": "12345-A"})
+        sandbox.faults.add("customers_update", Fault.after_commit(None))
+        sandbox.faults.add("customers_update", Fault.status(429, headers={"Retry-After": "600"}))
+        with pytest.raises(OutcomeUnknownError):
+            await blaaiz.customers.update(made.id, {"tin": "12345-B"})
+
+
 async def test_a_server_that_is_not_there_is_tried_again_even_for_a_write() -> None:
     async with client("http://127.0.0.1:9", retry=RetryPolicy(max_attempts=2, wait_initial=0.0)) as blaaiz:
         with pytest.raises(APIConnectionError, match="not sent"):

@@ -182,3 +182,19 @@ def test_a_mapping_and_a_record_make_the_same_request() -> None:
 def test_a_record_is_checked_by_the_rules_of_its_fields() -> None:
     _, faults = read_request(Order, Order(name="too long"), TODAY)
     assert [("name", "short")] == [(fault.field, fault.rule) for fault in faults]
+
+
+@pytest.mark.parametrize(
+    ("wrong", "field"),
+    [
+        ({"name": 5}, "name"),
+        ({"name": None}, "name"),
+        ({"name": "x", "count": True}, "count"),
+        ({"name": "x", "day": "2024-01-31x"}, "day"),
+        ({"name": "x", "items": [Item(name="y", share=0.5)]}, "items.0.share"),  # type: ignore[arg-type]  # on purpose
+        ({"name": "x", "items": "y"}, "items"),
+    ],
+)
+def test_a_record_made_past_the_type_checker_is_refused_as_a_mapping_is(wrong: dict[str, Any], field: str) -> None:
+    request, faults = read_request(Order, Order(**wrong), TODAY)
+    assert (None, [field]) == (request, [fault.field for fault in faults])

@@ -284,3 +284,18 @@ def test_no_request_shows_what_it_holds() -> None:
         email="ada@example.com", country="NG", first_name="Ada", last_name="Obi", id_type="passport", id_number="A1"
     )
     assert "IndividualCustomer()" == repr(person)
+
+
+async def test_iteration_reads_at_most_one_page_ahead_and_nothing_for_one_row(sandbox: Sandbox, bind: Bind) -> None:
+    async with bind(sandbox) as blaaiz:
+        for number in range(40):
+            await blaaiz.customers.create({**PERSON, "email": f"p{number}@example.com", "id_number": f"N{number}"})
+        async for _ in blaaiz.customers.iterate():
+            break
+        assert 1 == sandbox.journal.count("customers_list")
+        taken = 0
+        async for _ in blaaiz.customers.iterate():
+            taken += 1
+            if taken == 14:
+                break
+            assert sandbox.journal.count("customers_list") <= 3

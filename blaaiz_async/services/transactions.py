@@ -1,0 +1,86 @@
+"""Transactions (contract/money.yaml): collections, payouts and swaps, one by one and in pages."""
+
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, cast
+
+import attrs
+
+from blaaiz_async.core import paging
+from blaaiz_async.core.operation import list_operation, operation
+from blaaiz_async.core.paging import Page
+from blaaiz_async.services.base import Service
+from blaaiz_async.types.transactions import Transaction, TransactionDetail, TransactionFilters
+
+List = list  # inside the class, `list` is the method
+
+LIST = list_operation(
+    "transactions_list",
+    "/api/external/transaction",
+    Transaction,
+    scope="transaction:read",
+    method="POST",
+    body=TransactionFilters,
+)
+GET = operation("transactions_get", "GET", "/api/external/transaction/{id}", TransactionDetail, scope="transaction:read")
+
+
+class TransactionsService(Service):
+    """Transactions of the business."""
+
+    async def list(self, filters: TransactionFilters | Mapping[str, Any] | None = None) -> List[Transaction]:
+        """Return one page of the transactions that match every filter: 10 rows. For all of them, use `iterate`.
+
+        Args:
+            filters: Days, wallet, customer, type, status, merchant reference, and which page; the first one if None.
+
+        Raises:
+            InvalidRequestError: `end_date` is before `start_date`, or a filter has a value that isn't one of its own.
+
+        Scope `transaction:read`; operation transactions_list.
+        """
+        asked = self._checked(filters)
+        return await self._call(LIST, query={"page": asked.page}, body=asked)
+
+    async def list_page(
+        self, page: int = 1, filters: TransactionFilters | Mapping[str, Any] | None = None
+    ) -> Page[Transaction]:
+        """Return one page of the transactions that match every filter, with the count of pages and rows.
+
+        Args:
+            page: Counted from 1; it counts, whatever `filters` says of it.
+            filters: As for `list`.
+
+        Scope `transaction:read`; operation transactions_list.
+        """
+        asked = attrs.evolve(self._checked(filters), page=page)
+        return await self._caller.page(LIST, number=page, query={}, body=asked)
+
+    def iterate(self, filters: TransactionFilters | Mapping[str, Any] | None = None) -> AsyncIterator[Transaction]:
+        """Yield all transactions that match every filter, reading a page of 10 at a time.
+
+        Args:
+            filters: As for `list`; its page is passed over.
+
+        Scope `transaction:read`; operation transactions_list.
+        """
+        return paging.iterate(lambda number: self.list_page(number, filters))
+
+    async def get(self, transaction_id: str) -> TransactionDetail:
+        """Return a transaction with its refund.
+
+        Args:
+            transaction_id: Its id, the platform's reference or your merchant reference; they are tried in this order.
+
+        Returns:
+            The transaction; `refund` is sent only to credentials with the scope `refund:read`.
+
+        Raises:
+            NotFoundError: There is none. One that was made a moment ago may not be visible yet.
+
+        Scope `transaction:read`; operation transactions_get.
+        """
+        return await self._call(GET, path={"id": transaction_id})
+
+    # Whether the page is read from the query or from the body isn't documented: it stands in both.
+    def _checked(self, filters: TransactionFilters | Mapping[str, Any] | None) -> TransactionFilters:
+        return cast("TransactionFilters", self._caller.check(LIST, filters or TransactionFilters()))

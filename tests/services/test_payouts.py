@@ -1,0 +1,192 @@
+"""Payouts: what can't be written wrong, and that each is paid once."""
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from blaaiz_async import (
+    BlaaizError,
+    CadInterac,
+    InvalidRequestError,
+    MobileMoney,
+    NgnBankTransfer,
+    Payout,
+    ReceiveAmount,
+    SendAmount,
+    UnprocessableEntityError,
+)
+from blaaiz_async.contract import validator
+from tests.services.money_platform import Ledger, Platform, documented, documented_requests
+
+pytestmark = pytest.mark.anyio
+
+FLAT = {"wallet_id": "w", "customer_id": "c", "from_currency_id": "NGN", "to_currency_id": "NGN"}
+TO_NIGERIA = NgnBankTransfer(bank_id="1", account_number="0222500691")
+
+
+def payout(**changes: Any) -> Payout:
+    given: dict[str, Any] = {**FLAT, "amount": SendAmount(Decimal("100.00")), "destination": TO_NIGERIA, **changes}
+    return Payout(**given)
+
+
+def row(body: dict[str, Any]) -> dict[str, Any]:
+    """Return the transaction that the platform keeps of a payout."""
+    return {
+        **documented("transactions_get", "payout")["data"],
+        "business_wallet_id": body["wallet_id"],
+        "business_customer_id": body["customer_id"],
+        "amount": body["from_amount"],
+        "merchant_reference": body["merchant_reference"],
+    }
+
+
+def ledger(*, lost: int = 0) -> Ledger:
+    return Ledger("payout", row, lambda made: {"message": "Payout Initiated Successfully.", "transaction": made}, lost=lost)
+
+
+async def faults_of(given: Any) -> dict[str, str]:
+    platform = Platform()
+    async with platform.client() as blaaiz:
+        with pytest.raises(InvalidRequestError) as refused:
+            await blaaiz.payouts.initiate(given)
+    assert platform.sent == []
+    return {fault.field: fault.message for fault in refused.value.faults}
+
+
+@pytest.mark.parametrize("name", documented_requests("payouts_initiate"))
+async def test_every_documented_body_is_sent_as_it_was_given(name: str) -> None:
+    body = documented_requests("payouts_initiate")[name]
+    platform = Platform(payout=documented("payouts_initiate", "initiated"))
+    async with platform.client() as blaaiz:
+        await blaaiz.payouts.initiate(body)
+    (sent,) = platform.bodies()
+    assert {**body, "merchant_reference": sent["merchant_reference"]} == sent
+    validator("money", "PayoutRequest").validate(sent)
+
+
+async def test_objects_and_the_flat_form_are_sent_alike() -> None:
+    flat = {**FLAT, "method": "bank_transfer", "from_amount": "100.00", "bank_id": "1", "account_number": "0222500691"}
+    platform = Platform(payout=documented("payouts_initiate", "initiated"))
+    async with platform.client() as blaaiz:
+        await blaaiz.payouts.initiate(payout(merchant_reference="order-1"))
+        await blaaiz.payouts.initiate({**flat, "merchant_reference": "order-1"})
+        await blaaiz.payouts.initiate({**FLAT, "amount": SendAmount(100), "destination": TO_NIGERIA, "note": "rent"})
+    typed, mapped, mixed = platform.bodies()
+    assert typed == mapped
+    assert mixed["note"] == "rent"
+    assert b'"from_amount":100.00' in platform.sent[0].content
+
+
+async def test_a_flat_payout_is_told_all_its_faults_at_once_by_the_platforms_own_names() -> None:
+    given = {**FLAT, "to_currency_id": "GBP", "method": "bank_transfer", "from_amount": 1.5, "sort_code": "1", "iban": "x"}
+    faults = await faults_of(given)
+    missing = {"account_number", "account_name", "street", "city", "zip_code", "country"}
+    assert {"from_amount", "sort_code", "iban"} | missing == set(faults)
+    assert "a float isn't exact" in faults["from_amount"]
+    assert faults["iban"] == "isn't a field of GbpBankTransfer; take it out"
+
+
+async def test_objects_are_checked_by_the_same_rules() -> None:
+    wrong = payout(to_currency_id="GBP", amount=SendAmount(1.5), destination=NgnBankTransfer(bank_id="", account_number="1"))  # type: ignore[arg-type]
+    assert {"to_currency_id", "from_amount", "bank_id"} == set(await faults_of(wrong))
+
+
+async def test_crypto_is_sent_to_its_own_service() -> None:
+    faults = await faults_of({**FLAT, "method": "crypto", "from_amount": 150, "wallet_address": "0x6b"})
+    assert "crypto.create_payout" in faults["method"]
+
+
+@pytest.mark.parametrize(
+    "amounts",
+    [{}, {"from_amount": 1, "to_amount": 1}, {"from_amount": None, "to_amount": None}],
+    ids=["none", "both", "nulls"],
+)
+async def test_exactly_one_amount_is_taken(amounts: dict[str, Any]) -> None:
+    faults = await faults_of({**FLAT, "method": "bank_transfer", "bank_id": "1", "account_number": "2", **amounts})
+    assert {"from_amount": "give exactly one of from_amount and to_amount"} == faults
+
+
+@pytest.mark.parametrize(
+    ("amount", "currency"),
+    [
+        (0, "NGN"),
+        (-1, "NGN"),
+        ("1.001", "NGN"),
+        ("1.5", "XOF"),
+        (float("1.5"), "NGN"),
+        (Decimal("NaN"), "NGN"),
+        (True, "NGN"),
+    ],
+)
+@pytest.mark.parametrize("fixed", [SendAmount, ReceiveAmount])
+async def test_an_amount_that_isnt_exact_positive_and_payable_is_refused(amount: Any, currency: str, fixed: Any) -> None:
+    value = Decimal(amount) if isinstance(amount, str) else amount
+    name = "from_amount" if fixed is SendAmount else "to_amount"
+    mobile = MobileMoney(phone_number="+2250700000000", mobile_money_operator_id="1", account_name="Awa")
+    there = mobile if currency == "XOF" else TO_NIGERIA
+    codes = {"from_currency_id": currency, "to_currency_id": currency, "country_id": "24"}
+    faults = await faults_of(payout(amount=fixed(value), destination=there, **codes))
+    assert [name] == list(faults)
+
+
+async def test_zeros_that_say_nothing_are_no_decimals() -> None:
+    platform = Platform(payout=documented("payouts_initiate", "initiated"))
+    async with platform.client() as blaaiz:
+        await blaaiz.payouts.initiate(payout(amount=SendAmount(Decimal("2.5000"))))
+    assert b'"from_amount":2.5000' in platform.sent[0].content
+
+
+async def test_a_currency_of_several_countries_needs_one() -> None:
+    mobile = MobileMoney(phone_number="+2250700000000", mobile_money_operator_id="1", account_name="Awa")
+    assert ["country_id"] == list(await faults_of(payout(to_currency_id="XOF", destination=mobile)))
+
+
+async def test_a_security_answer_goes_with_its_question() -> None:
+    there = CadInterac(email="a@b.ca", interac_first_name="A", interac_last_name="B", security_answer="4821")
+    faults = await faults_of(payout(to_currency_id="CAD", destination=there))
+    assert {"security_question": "is required with security_answer"} == faults
+
+
+@pytest.mark.parametrize("lost", [1, 2])
+async def test_a_payout_whose_answer_is_lost_is_paid_once_and_read_back(lost: int) -> None:
+    platform = ledger(lost=lost)
+    async with platform.client() as blaaiz:
+        made = await blaaiz.payouts.initiate(payout(amount=SendAmount(Decimal("100.00"))))
+    assert [made.merchant_reference] == list(platform.rows)
+    assert made.id == documented("transactions_get", "payout")["data"]["id"]
+    assert {body["merchant_reference"] for body in platform.bodies()} == {made.merchant_reference}
+
+
+async def test_a_reference_that_was_used_for_another_payout_is_refused() -> None:
+    platform = ledger()
+    async with platform.client() as blaaiz:
+        await blaaiz.payouts.initiate(payout(merchant_reference="order-1"))
+        platform.lost = 1
+        with pytest.raises(UnprocessableEntityError):
+            await blaaiz.payouts.initiate(payout(merchant_reference="order-1", amount=SendAmount(99)))
+        with pytest.raises(UnprocessableEntityError):
+            await blaaiz.payouts.initiate(payout(merchant_reference="order-1"))
+    assert len(platform.rows) == 1
+
+
+async def test_a_payout_that_stays_unanswered_tells_the_key_to_repeat_it_with() -> None:
+    platform = ledger(lost=99)
+    async with platform.client() as blaaiz:
+        with pytest.raises(BlaaizError) as failed:
+            await blaaiz.payouts.initiate(payout())
+    assert [failed.value.idempotency_key] == list(platform.rows)
+
+
+async def test_a_payout_shows_nothing_of_its_recipient() -> None:
+    there = CadInterac(
+        email="a@b.ca", interac_first_name="Jane", interac_last_name="B", security_question="?", security_answer="4821"
+    )
+    typed = payout(to_currency_id="CAD", destination=there)
+    platform = Platform(payout=documented("payouts_initiate", "initiated"))
+    async with platform.client() as blaaiz:
+        made = await blaaiz.payouts.initiate(typed)
+    assert made.recipient is not None
+    shown = repr(made) + repr(made.recipient) + repr(typed) + repr(there)
+    secrets = [made.recipient.account_number, made.recipient.account_name, "4821", "Jane", "a@b.ca"]
+    assert not [secret for secret in secrets if str(secret) in shown]
