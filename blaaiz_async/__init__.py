@@ -23,11 +23,13 @@ if TYPE_CHECKING:
         BlaaizError,
         ConfigurationError,
         ConflictError,
+        CustomerNotVerifiedError,
         Fault,
         GoneError,
         InvalidRequestError,
         MissingScopeError,
         NotFoundError,
+        NotSettledError,
         OutcomeUnknownError,
         PermissionDeniedError,
         RateLimitError,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
         UnprocessableEntityError,
         UploadError,
         WebhookVerificationError,
+        WorkflowError,
     )
     from blaaiz_async.settings import Environment
     from blaaiz_async.types.banks import AccountLookup, IbanVerification, PayeeVerification
@@ -124,6 +127,7 @@ __all__ = [
     "Customer",
     "CustomerAttachment",
     "CustomerFiles",
+    "CustomerNotVerifiedError",
     "CustomerSummary",
     "CustomerUpdate",
     "DocumentCreate",
@@ -146,6 +150,7 @@ __all__ = [
     "MobileMoney",
     "NgnBankTransfer",
     "NotFoundError",
+    "NotSettledError",
     "OpenBankingCollection",
     "OutcomeUnknownError",
     "OwnerCreate",
@@ -184,6 +189,7 @@ __all__ = [
     "WebhookReplayRequest",
     "WebhookUpdateRequest",
     "WebhookVerificationError",
+    "WorkflowError",
 ]
 
 __version__ = "0.1.0"

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from decimal import Decimal
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
@@ -11,14 +12,16 @@ import httpx
 from blaaiz_async import __version__
 from blaaiz_async.core.budget import Priority, RateBudget
 from blaaiz_async.core.caller import Caller, CallOptions, RawResponse
-from blaaiz_async.core.codec import UNSET, UnsetType
+from blaaiz_async.core.codec import UNSET, Request, UnsetType
 from blaaiz_async.core.retry import RetryPolicy
 from blaaiz_async.core.tokens import MemoryTokenStore, TokenCache, TokenStore, token_key
 from blaaiz_async.core.transport import Transport
+from blaaiz_async.errors import BlaaizError
 from blaaiz_async.services.oauth import fetch_token
 from blaaiz_async.settings import Environment, read_settings
 
 if TYPE_CHECKING:
+    from blaaiz_async.core.operation import Operation
     from blaaiz_async.services.banks import BanksService
     from blaaiz_async.services.collections import CollectionsService
     from blaaiz_async.services.crypto import CryptoService
@@ -38,6 +41,13 @@ if TYPE_CHECKING:
     from blaaiz_async.services.virtual_bank_accounts import VirtualBankAccountsService
     from blaaiz_async.services.wallets import WalletsService
     from blaaiz_async.services.webhooks import WebhooksService
+    from blaaiz_async.types.banks import Bank
+    from blaaiz_async.types.currencies import Currency
+    from blaaiz_async.types.customers import Customer
+    from blaaiz_async.types.fees import FeesBreakdown
+    from blaaiz_async.types.transactions import TransactionDetail
+    from blaaiz_async.types.wallets import Wallet
+    from blaaiz_async.workflows import CollectionConfig, CompleteCollection, CompletePayout, PayoutConfig
 
 T = TypeVar("T")
 P = ParamSpec("P")
@@ -151,6 +161,93 @@ class AsyncBlaaiz:
         `await blaaiz.with_raw_response(blaaiz.customers.get, customer_id)`
         """
         return await self._caller.raw(method, *args, **kwargs)
+
+    async def create_complete_payout(self, payout_config: "PayoutConfig") -> "CompletePayout":
+        """Quote the fees, look that the customer is VERIFIED, and pay out.
+
+        Args:
+            payout_config: `payout_data`, and perhaps `customer_data` for a customer to register first (which must be
+                VERIFIED before the payout can go, so that step then fails and says so).
+
+        Returns:
+            The result of each step.
+
+        Raises:
+            InvalidRequestError: The payout breaks a rule; nothing was sent.
+            WorkflowError: A step failed. It holds the step's own error, what was done and what wasn't. A payout is never
+                made twice: its `idempotency_key` is the merchant reference to call again with.
+
+        Scopes `fees:read`, `customer:read`, `payout:create`, and `currency:read` where a currency is given by its id;
+        operations fees_breakdown, customers_get or customers_create, payouts_initiate.
+        """
+        from blaaiz_async import workflows
+
+        return await workflows.create_complete_payout(self, payout_config)
+
+    async def create_complete_collection(self, collection_config: "CollectionConfig") -> "CompleteCollection":
+        """Quote the fees, look that the customer is VERIFIED, ask for a virtual account if wanted, and collect.
+
+        Args:
+            collection_config: `collection_data`, and perhaps `customer_data` and `create_vba`.
+
+        Returns:
+            The result of each step.
+
+        Raises:
+            InvalidRequestError: The collection breaks a rule; nothing was sent.
+            WorkflowError: A step failed. It holds the step's own error, what was done and what wasn't.
+
+        Scopes `wallet:read`, `fees:read`, `customer:read`, `collection:create`, and `virtual-account:create` if asked for;
+        operations wallets_get, fees_breakdown, customers_get or customers_create, virtual_accounts_create,
+        collections_initiate.
+        """
+        from blaaiz_async import workflows
+
+        return await workflows.create_complete_collection(self, collection_config)
+
+    async def test_connection(self) -> bool:
+        """Tell whether credentials and network work: one token, one call.
+
+        Scope `currency:read`; operation currencies_list.
+        """
+        try:
+            await self.currencies.list()
+        except BlaaizError:
+            return False
+        return True
+
+    # The official SDK's shortcuts, so that moving over is adding await.
+
+    async def get_customer_by_id(self, customer_id: str) -> "Customer":
+        """As `customers.get`."""
+        return await self.customers.get(customer_id)
+
+    async def get_transaction_by_id(self, transaction_id: str) -> "TransactionDetail":
+        """As `transactions.get`."""
+        return await self.transactions.get(transaction_id)
+
+    async def get_wallet_by_id(self, wallet_id: str) -> "Wallet":
+        """As `wallets.get`."""
+        return await self.wallets.get(wallet_id)
+
+    async def get_all_currencies(self) -> "list[Currency]":
+        """As `currencies.list`."""
+        return await self.currencies.list()
+
+    async def get_all_banks(self) -> "list[Bank]":
+        """As `banks.list`."""
+        return await self.banks.list()
+
+    async def calculate_fees(
+        self, from_currency_id: str, to_currency_id: str, from_amount: Decimal | int
+    ) -> "FeesBreakdown":
+        """As `fees.get_breakdown` of an amount to send, in major units of the source currency."""
+        query = {"from_currency_id": from_currency_id, "to_currency_id": to_currency_id, "from_amount": from_amount}
+        return await self.fees.get_breakdown(query)
+
+    def check_request(self, operation: "Operation[Any]", given: Request | Mapping[str, Any]) -> Request:
+        """Return the input of an operation as a checked request, without a call. Raises InvalidRequestError."""
+        return self._caller.check(operation, given)
 
     @cached_property
     def customers(self) -> "CustomersService":

@@ -18,6 +18,9 @@
     · RateLimitError            429
     · ServerError               5xx
   x UploadError                 a presigned upload was not accepted by the storage
+  x WorkflowError               a step of a workflow failed; it says what was done and what wasn't
+  x CustomerNotVerifiedError    the customer can't be paid for or charged yet
+  x NotSettledError             the deadline of a wait passed
   x ResponseDecodeError         an answer that doesn't have the documented shape
   x WebhookVerificationError    a delivery that can't be trusted
 
@@ -208,6 +211,46 @@ class UploadError(BlaaizError):
         self.operation = operation
         self.status_code = status_code
         super().__init__(f"{operation}: {message}")
+
+
+class WorkflowError(BlaaizError):
+    """A step of a workflow failed. Its own error is `error`, and the cause of this one."""
+
+    def __init__(
+        self, workflow: str, step: str, error: BlaaizError, *, done: Mapping[str, Any], not_done: Sequence[str]
+    ) -> None:
+        self.workflow = workflow
+        self.step = step
+        """The step that failed."""
+        self.error = error
+        self.done = dict(done)
+        """What the steps before it returned, by name; a step that failed halfway is there with what it made."""
+        self.not_done = tuple(not_done)
+        """The steps that weren't begun."""
+        self.idempotency_key = error.idempotency_key
+        done_text = ", ".join(self.done) or "nothing"
+        rest = f"; not begun: {', '.join(self.not_done)}" if self.not_done else ""
+        super().__init__(f"{workflow}: step {step} failed: {error} (done: {done_text}{rest})")
+
+
+class CustomerNotVerifiedError(BlaaizError):
+    """The platform pays and charges for VERIFIED customers only, and for none under enhanced due diligence."""
+
+    def __init__(self, customer_id: str, status: str, under_due_diligence: bool) -> None:  # noqa: FBT001  # positional, as the others
+        self.customer_id = customer_id
+        self.status = str(status)
+        self.under_due_diligence = under_due_diligence
+        why = "is under enhanced due diligence" if under_due_diligence else f"is {self.status}, not VERIFIED"
+        super().__init__(f"customer {customer_id} {why}; wait for its verification (customers.wait), then try again")
+
+
+class NotSettledError(BlaaizError):
+    """What was waited for hadn't settled when the deadline passed."""
+
+    def __init__(self, what: str, deadline: float, last: object) -> None:
+        self.last = last
+        """What was seen last; None if it was never seen."""
+        super().__init__(f"{what} hasn't settled within {deadline:g} s")
 
 
 class ResponseDecodeError(BlaaizError):

@@ -9,6 +9,7 @@ from blaaiz_async.core import paging
 from blaaiz_async.core.caller import QueryValue
 from blaaiz_async.core.operation import Safety, list_operation, operation
 from blaaiz_async.core.paging import Page
+from blaaiz_async.core.waiting import News, until_settled
 from blaaiz_async.services.base import Service
 from blaaiz_async.services.files import (
     GET_DOCUMENT_PRESIGNED_URL,
@@ -36,6 +37,7 @@ from blaaiz_async.types.customers import (
     Owner,
     OwnerFiles,
     OwnerFileUrlRequest,
+    VerificationStatus,
 )
 
 List = list  # inside the class, `list` is the method
@@ -287,6 +289,23 @@ class CustomersService(Service):
         Scope `customer:read`; operation customers_get.
         """
         return await self._call(GET, path={"customer_id": customer_id})
+
+    async def wait(self, customer_id: str, *, deadline: float = 300.0, news: News | None = None) -> Customer:
+        """Wait until the verification of a customer has ended: VERIFIED or REJECTED.
+
+        Args:
+            customer_id: Which one.
+            deadline: Seconds after which it gives up. A person is reviewed within minutes to hours, a business within days:
+                mind the webhook instead.
+            news: As for `transactions.wait`.
+
+        Raises:
+            NotSettledError: The deadline passed; `last` is what was seen last.
+
+        Scope `customer:read`; operation customers_get.
+        """
+        what = f"the verification of customer {customer_id}"
+        return await until_settled(lambda: self.get(customer_id), _is_decided, what=what, deadline=deadline, news=news)
 
     async def update(self, customer_id: str, update: CustomerUpdate | Mapping[str, Any]) -> Customer:
         """Change fields of a customer, and add or change owners.
@@ -544,3 +563,7 @@ def _filters(
         "verification_status": verification_status,
         "type": type,
     }
+
+
+def _is_decided(customer: Customer) -> bool:
+    return customer.verification_status in (VerificationStatus.VERIFIED, VerificationStatus.REJECTED)

@@ -6,6 +6,7 @@ from typing import Any
 
 from blaaiz_async.core import paging
 from blaaiz_async.core.operation import Key, Safety, list_operation, operation
+from blaaiz_async.core.waiting import News, until_settled
 from blaaiz_async.services.base import Service
 from blaaiz_async.types.signa import (
     SignaAccessToken,
@@ -20,6 +21,7 @@ from blaaiz_async.types.signa import (
     SignaSession,
     SignaSessionDocument,
     SignaSessionList,
+    SignaSessionStatus,
     SignaUploadDocumentRequest,
     SignaVerificationLink,
 )
@@ -175,6 +177,22 @@ class SignaService(Service):
         """
         return await self._call(GET_SESSION, path={"sessionId": session_id})
 
+    async def wait(self, session_id: str, *, deadline: float = 300.0, news: News | None = None) -> SignaSession:
+        """Wait until a session has ended: APPROVED, REJECTED, EXPIRED or CANCELLED.
+
+        Args:
+            session_id: Which one.
+            deadline: Seconds after which it gives up; a person may take days, so mind the webhook instead.
+            news: As for `transactions.wait`.
+
+        Raises:
+            NotSettledError: The deadline passed; `last` is what was seen last.
+
+        Scope `compliance-kyc:read`; operation signa_get_session.
+        """
+        what = f"session {session_id}"
+        return await until_settled(lambda: self.get_session(session_id), _has_ended, what=what, deadline=deadline, news=news)
+
     async def submit_session(self, session_id: str) -> SignaSession:
         """Hand a HEADLESS session over for review. It then takes no more documents and no longer expires.
 
@@ -313,3 +331,12 @@ class SignaService(Service):
     submit = submit_session
     cancel = cancel_session
     upload_document = upload_session_document
+
+
+def _has_ended(session: SignaSession) -> bool:
+    return session.status in (
+        SignaSessionStatus.APPROVED,
+        SignaSessionStatus.REJECTED,
+        SignaSessionStatus.EXPIRED,
+        SignaSessionStatus.CANCELLED,
+    )

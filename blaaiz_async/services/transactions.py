@@ -8,8 +8,9 @@ import attrs
 from blaaiz_async.core import paging
 from blaaiz_async.core.operation import list_operation, operation
 from blaaiz_async.core.paging import Page
+from blaaiz_async.core.waiting import News, until_settled
 from blaaiz_async.services.base import Service
-from blaaiz_async.types.transactions import Transaction, TransactionDetail, TransactionFilters
+from blaaiz_async.types.transactions import Transaction, TransactionDetail, TransactionFilters, TransactionStatus
 
 List = list  # inside the class, `list` is the method
 
@@ -81,6 +82,34 @@ class TransactionsService(Service):
         """
         return await self._call(GET, path={"id": transaction_id})
 
+    async def wait(self, transaction_id: str, *, deadline: float = 300.0, news: News | None = None) -> TransactionDetail:
+        """Wait until a transaction has ended: SUCCESSFUL, FAILED, EXPIRED or CANCELLED.
+
+        Args:
+            transaction_id: As for `get`. One that isn't visible yet is waited for too.
+            deadline: Seconds after which it gives up.
+            news: Awaited between two looks, to look sooner: the `receive` of a stream, say, that your webhook handler
+                sends to. Without it, it looks after 2, 4, 8, 16 and then every 30 seconds, a call each.
+
+        Raises:
+            NotSettledError: The deadline passed; `last` is what was seen last.
+
+        Scope `transaction:read`; operation transactions_get.
+        """
+        what = f"transaction {transaction_id}"
+        return await until_settled(
+            lambda: self.get(transaction_id), _has_ended, what=what, deadline=deadline, news=news, may_be_missing=True
+        )
+
     # Whether the page is read from the query or from the body isn't documented: it stands in both.
     def _checked(self, filters: TransactionFilters | Mapping[str, Any] | None) -> TransactionFilters:
         return cast("TransactionFilters", self._caller.check(LIST, filters or TransactionFilters()))
+
+
+def _has_ended(transaction: TransactionDetail) -> bool:
+    return transaction.status in (
+        TransactionStatus.SUCCESSFUL,
+        TransactionStatus.FAILED,
+        TransactionStatus.EXPIRED,
+        TransactionStatus.CANCELLED,
+    )
