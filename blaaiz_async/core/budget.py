@@ -198,13 +198,13 @@ class RateBudget:
         for window in self._windows:
             window.answered(now)
         reset_in = self._reset_in(headers)
+        self._heard = True
         limit, remaining = _number(headers.get("x-ratelimit-limit")), _number(headers.get("x-ratelimit-remaining"))
         if status == 429:
             pause = _retry_after(headers, self._wall)
             pause = pause if pause is not None else reset_in if reset_in is not None else _BLIND_PAUSE
             self._paused_until = max(self._paused_until, now + pause)
         elif limit and remaining is not None and 0 <= remaining <= limit:
-            self._heard = True
             length = self._minute.length
             reset_in = length if reset_in is None else min(reset_in, length + _CLOCK_GRAIN)
             self._minute.correct(now, limit=limit, remaining=remaining, reset_in=reset_in)

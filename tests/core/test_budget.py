@@ -189,3 +189,18 @@ async def test_a_caller_with_a_deadline_is_told_at_once_that_no_slot_comes_in_ti
 async def test_limits_that_can_not_work_are_refused(options: dict[str, float]) -> None:
     with pytest.raises(ValueError, match="per_minute and per_hour"):
         a_budget(**options)
+
+
+async def test_a_platform_that_tells_no_limits_does_not_slow_a_job_down() -> None:
+    budget = a_budget()
+
+    async def call() -> None:
+        await budget.acquire("bulk")
+        await anyio.sleep(0.1)
+        budget.answered(200, {})
+
+    started = anyio.current_time()
+    async with anyio.create_task_group() as group:
+        for _ in range(17):
+            group.start_soon(call)
+    assert anyio.current_time() - started == pytest.approx(0.2)  # the first alone, then all others at once

@@ -1,18 +1,14 @@
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from blaaiz_async.sandbox import Sandbox
+from blaaiz_async.sandbox import Limits, Sandbox
 from blaaiz_async.sandbox.server import running
 
 
 @pytest.fixture
 def sandbox() -> Sandbox:
-    return Sandbox(limits=None)
+    return Sandbox(limits=Limits(per_minute=100_000, per_hour=1_000_000))
 
 
 @pytest.fixture

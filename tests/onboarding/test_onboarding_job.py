@@ -2,17 +2,21 @@
 
 import csv
 import json
+import os
 import shutil
 import signal
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Any
 
 import pytest
-from onboarding_support import (
+
+from blaaiz_async.sandbox import Fault, Sandbox
+from tests.onboarding.support import (
     SHARED,
     api_calls,
     assert_each_once,
@@ -27,8 +31,6 @@ from onboarding_support import (
     wait_until,
     write_jsonl,
 )
-
-from blaaiz_async.sandbox import Fault, Sandbox
 
 
 @pytest.mark.skipif(not SHARED.exists(), reason="the project's shared input data isn't there")
@@ -82,10 +84,9 @@ def test_killed_at_any_moment_it_ends_with_every_customer_exactly_once(
     for _ in range(5):
         process = start("onboard", file, "--limits", "raised", base_url=base_url)
         target = len(sandbox.journal) + random.randrange(10, 45)
-        killed = wait_until(lambda target=target: len(sandbox.journal) >= target, process)
+        assert wait_until(partial(_has_calls, sandbox, target), process)
         process.kill()
         process.communicate()
-        assert killed
 
     ended = onboard(file, base_url)
 
@@ -95,6 +96,10 @@ def test_killed_at_any_moment_it_ends_with_every_customer_exactly_once(
     before = len(sandbox.journal)
     assert 0 == onboard(file, base_url).returncode
     assert before == len(sandbox.journal), "a finished row was sent again"
+
+
+def _has_calls(sandbox: Sandbox, count: int) -> bool:
+    return len(sandbox.journal) >= count
 
 
 @pytest.mark.parametrize(
@@ -121,9 +126,7 @@ def test_a_lost_answer_makes_nothing_twice(fault: Fault, tmp_path: Path, sandbox
     assert len(rows) == sandbox.journal.count("customers_create")
 
 
-def test_a_create_that_never_arrived_is_sent_again_after_looking(
-    tmp_path: Path, sandbox: Sandbox, base_url: str
-) -> None:
+def test_a_create_that_never_arrived_is_sent_again_after_looking(tmp_path: Path, sandbox: Sandbox, base_url: str) -> None:
     file = write_jsonl(tmp_path, [individual(1)])
     sandbox.faults.add("customers_create", Fault.before_commit(None), times=1)
 
@@ -131,6 +134,7 @@ def test_a_create_that_never_arrived_is_sent_again_after_looking(
 
     assert_each_once(sandbox, [individual(1)])
     order = [name for name in api_calls(sandbox) if name in {"customers_create", "customers_list"}]
+    # Twice, since a call whose answer was lost may still be under way at the first look.
     assert ["customers_create", "customers_list", "customers_list", "customers_create"] == order
 
 
@@ -207,9 +211,7 @@ def test_an_invalid_row_costs_no_call_and_is_done_once_mended(tmp_path: Path, sa
     assert calls(individual(1)) + calls(individual(2)) == len(api_calls(sandbox))
 
 
-def test_a_customer_that_was_there_before_is_not_taken_for_ours(
-    tmp_path: Path, sandbox: Sandbox, base_url: str
-) -> None:
+def test_a_customer_that_was_there_before_is_not_taken_for_ours(tmp_path: Path, sandbox: Sandbox, base_url: str) -> None:
     taken = business(1)
     assert 0 == onboard(write_jsonl(tmp_path, [taken], "first.jsonl"), base_url).returncode
     again = write_jsonl(tmp_path, [{**taken, "external_id": "another"}], "second.jsonl")
@@ -241,9 +243,30 @@ def test_asked_to_stop_it_finishes_calls_and_says_how_to_go_on(
 
     assert 0 == onboard(file, base_url).returncode
     assert_each_once(sandbox, rows)
-    # No call was cut off, so none had to be sent twice; what was looked up is what might have been.
+    # Calls under way were finished, so none had to be sent twice.
     assert len(rows) == sandbox.journal.count("customers_create")
-    assert 0 == sandbox.journal.count("customers_list") % 2
+    assert 3 * len(rows) == sandbox.journal.count("files_get_presigned_url")
+    assert len(rows) == sandbox.journal.count("customers_attach_files")
+
+
+def test_asked_twice_it_does_not_wait_for_calls_that_hang(tmp_path: Path, sandbox: Sandbox, base_url: str) -> None:
+    rows = list(map(individual, range(20)))
+    file = write_jsonl(tmp_path, rows)
+    sandbox.faults.add("customers_attach_files", Fault.hang(), times=100)
+    process = start("onboard", file, "--limits", "raised", base_url=base_url)
+    assert wait_until(lambda: sandbox.journal.count("files_get_presigned_url") >= 48, process)
+    process.send_signal(signal.SIGINT)
+    assert process.stderr is not None
+    while not process.stderr.readline().startswith("Stopping"):
+        pass
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=8)  # less than the grace that one signal gives
+
+    assert 1 == process.returncode
+    assert "to go on: " in out
+    sandbox.faults.clear()
+    assert 0 == onboard(file, base_url).returncode
+    assert_each_once(sandbox, rows)
 
 
 def test_no_personal_data_reaches_the_database_the_output_or_the_results(
@@ -301,6 +324,24 @@ def test_two_processes_never_work_on_one_job(tmp_path: Path, sandbox: Sandbox, b
     assert "another process works on this job" in second.stderr
     assert 0 == first.returncode
     assert_each_once(sandbox, list(map(individual, range(20))))
+
+
+@pytest.mark.skipif("BLAAIZ_TEST_POSTGRES" not in os.environ, reason="BLAAIZ_TEST_POSTGRES names no empty database")
+def test_the_job_database_may_be_postgresql(tmp_path: Path, sandbox: Sandbox, base_url: str) -> None:
+    rows = [*map(individual, range(12)), business(1)]
+    file = write_jsonl(tmp_path, rows)
+    database = ("--job-db", os.environ["BLAAIZ_TEST_POSTGRES"])
+    sandbox.latency = 0.02
+    process = start("onboard", file, "--limits", "raised", *database, base_url=base_url)
+    assert wait_until(lambda: len(sandbox.journal) >= 20, process)
+    assert 2 == onboard(file, base_url, *database).returncode  # another process works on it
+    process.kill()
+    process.communicate()
+
+    ended = onboard(file, base_url, *database)
+
+    assert 0 == ended.returncode, ended.stderr
+    assert_each_once(sandbox, rows)
 
 
 def test_the_sample_is_onboarded_by_the_embedded_sandbox_and_leaves_only_results(tmp_path: Path) -> None:

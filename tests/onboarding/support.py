@@ -112,7 +112,7 @@ def run(
 
 
 def onboard(file: Path, base_url: str, *args: str) -> subprocess.CompletedProcess[str]:
-    """Onboard a file against a served sandbox without limits."""
+    """Onboard a file against a served sandbox with raised limits."""
     return run("onboard", file, "--limits", "raised", *args, base_url=base_url)
 
 
