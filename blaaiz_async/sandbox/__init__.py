@@ -11,8 +11,11 @@ from .limits import Limits
 from .oauth import Credential
 from .server import running, serve
 from .state import Verdict
+from .test_values import TABLE as TEST_VALUES
+from .treasury import Settlement
 
 __all__ = [
+    "TEST_VALUES",
     "Call",
     "ConnectionDropped",
     "Credential",
@@ -22,6 +25,7 @@ __all__ = [
     "Journal",
     "Limits",
     "Sandbox",
+    "Settlement",
     "Verdict",
     "running",
     "serve",

@@ -10,16 +10,41 @@ from urllib.parse import parse_qsl
 import anyio
 import attrs
 
-from . import customers, documents, files, owners, storage, upgrade, verification, views
-from .connection import await_disconnect, break_off, read_body, send_answer, send_part
+from . import (
+    auto_deposit,
+    crypto,
+    crypto_payouts,
+    crypto_swaps,
+    customers,
+    documents,
+    files,
+    money,
+    owners,
+    signa,
+    signa_documents,
+    signa_id,
+    storage,
+    upgrade,
+    verification,
+    views,
+    webhooks,
+)
+from .auto_deposit import AutoDeposit
+from .connection import await_disconnect, break_off, live, read_body, send_answer, send_part
 from .control import control_app
+from .crypto_wallets import Crypto
+from .delivery import Webhooks
 from .exchange import Answer, Exchange, Refusal, refuse
 from .faults import FaultKind, Faults
+from .idempotency import IdempotencyKeys
 from .journal import Call, Journal
-from .limits import Limiter, Limits
+from .limits import TIGHTER, Limiter, Limits
+from .money_knobs import MoneyKnobs
 from .oauth import Authority, Credential
 from .routes import Routes
-from .state import Platform, SignaSession, Verdict
+from .signa_id import SignaId
+from .signa_sessions import Signa
+from .state import Platform, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,11 +68,20 @@ _API: dict[str, Callable[[Platform, Exchange], Answer]] = {
     **documents.HANDLERS,
     **upgrade.HANDLERS,
     **verification.HANDLERS,
+    **money.HANDLERS,
+    **signa.HANDLERS,
+    **signa_documents.HANDLERS,
+    **signa_id.HANDLERS,
+    **crypto.HANDLERS,
+    **crypto_payouts.HANDLERS,
+    **crypto_swaps.HANDLERS,
+    **auto_deposit.HANDLERS,
+    **webhooks.HANDLERS,
 }
 """Every operation of the API; a new area adds its HANDLERS here."""
 
 
-class Sandbox:
+class Sandbox(MoneyKnobs):
     """A local stand-in for the Blaaiz platform, written from the contract alone.
 
     Args:
@@ -78,11 +112,13 @@ class Sandbox:
     ) -> None:
         self.state = Platform(now=now, seed=seed, verdict=verdict, minimal_kyb=minimal_kyb)
         self.state.upload_envelope = upload_envelope
+        self.set_business_account("USD", "SUCCESSFUL")
         self.journal = Journal()
         self.faults = Faults()
         self.latency = latency
         self._authority = Authority(credentials, lifetime=token_lifetime, new_token=self.state.new_secret)
         self._limiter = None if limits is None else Limiter(limits)
+        self._tighter = {} if limits is None else {name: Limiter(each) for name, each in TIGHTER.items()}
         self._routes = Routes(("oauth_token_create", "presigned_upload_put", *_API))
         self._control = control_app(self)
 
@@ -116,7 +152,46 @@ class Sandbox:
     def events(self) -> list[dict[str, Any]]:
         """Copies of the webhook bodies that would have been delivered, oldest first."""
         with self.state.lock:
+            self.state.pass_time()
             return copy.deepcopy(self.state.events)
+
+    @property
+    def signa(self) -> Signa:
+        """Signa sessions: finish a hosted page, give a verdict, switch Signa off."""
+        return self.state.book(Signa)
+
+    @property
+    def signa_id(self) -> SignaId:
+        """Signa ID: let the person release, decline or revoke, attest a wallet."""
+        return self.state.book(SignaId)
+
+    @property
+    def crypto(self) -> Crypto:
+        """Crypto: settle payouts, let deposits arrive, switch access off."""
+        return self.state.book(Crypto)
+
+    @property
+    def auto_deposit(self) -> AutoDeposit:
+        """Auto-deposit e-mails: activate and block them."""
+        return self.state.book(AutoDeposit)
+
+    @property
+    def webhooks(self) -> Webhooks:
+        """Outgoing webhooks: deliver what is due, and see what is on its way."""
+        return self.state.book(Webhooks)
+
+    async def deliver_due(self, client: httpx.AsyncClient | None = None) -> int:
+        """Make every attempt to deliver a webhook that is due by the sandbox's clock.
+
+        A served sandbox does it by itself; in process, whoever moves the clock says when.
+
+        Args:
+            client: sends them; a plain one by default.
+
+        Returns:
+            how many attempts were made.
+        """
+        return await self.webhooks.deliver_due(client)
 
     def decide(
         self,
@@ -191,14 +266,7 @@ class Sandbox:
             documents: whether it included DOCUMENTS.
             applicant: what was verified, by customer field (`first_name`, `dob`, …); it must agree with the customer.
         """
-        with self.state.lock:
-            self.state.sessions[session_id] = SignaSession(
-                id=session_id,
-                approved=approved,
-                approved_at=self.state.now() if approved_at is None else approved_at,
-                documents=documents,
-                applicant=dict(applicant or {}),
-            )
+        self.signa.add(session_id, approved=approved, approved_at=approved_at, documents=documents, applicant=applicant)
 
     def http_client(self, base_url: str = "http://sandbox.test", **options: Any) -> httpx.AsyncClient:
         """Make an HTTP client that is bound to the sandbox in process.
@@ -216,7 +284,9 @@ class Sandbox:
     # One request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer as an ASGI app."""
+        """Answer as an ASGI app; served for a lifespan, it delivers webhooks all the while."""
+        if scope["type"] == "lifespan":
+            await live(self.webhooks.pump, receive, send)
         if scope["type"] != "http":
             return
         path: str = scope["path"]
@@ -235,19 +305,29 @@ class Sandbox:
         # After the call is carried out, so that limits count in the order of arrival and a caller who gives up while it
         # waits has an effect that it does not know of, as over a real network.
         seconds = self.latency(found.operation or "") if callable(self.latency) else self.latency
-        if seconds > 0:
-            await anyio.sleep(seconds)
+        try:
+            if seconds > 0:
+                await anyio.sleep(seconds)
+        finally:
+            self._finish(call)
         await self._deliver(answer, fault, scope, receive, send)
+
+    def _finish(self, call: Exchange) -> None:
+        with self.state.lock:
+            self.state.book(IdempotencyKeys).finish(call)
 
     def _answer(self, found: Match, call: Exchange, fault: Fault | None) -> Answer:
         if fault is not None and not fault.takes_effect:
             return _instead(fault)
+        self.state.pass_time()
+        self.webhooks.collect()
         try:
             answer = self._carry_out(found, call)
         except Refusal as refusal:
             answer = refusal.answer
         finally:
             self.state.settle()
+            self.webhooks.collect()
         if fault is None or fault.kind is FaultKind.TRUNCATED:
             return answer
         if fault.kind is FaultKind.NOT_JSON:
@@ -263,6 +343,8 @@ class Sandbox:
                 return self._authority.issue(call)
             case "presigned_upload_put":
                 return storage.put(self.state, call)
+            case "signa_id_get_wallet_status" as public:  # the one operation that needs no token
+                return _API[public](self.state, call)
             case operation:
                 return self._serve_api(operation, found, call)
 
@@ -281,7 +363,10 @@ class Sandbox:
                 raise refuse(429, "Too Many Attempts.")
             if not grant.scopes.issuperset(found.scopes):
                 raise refuse(403, "Invalid scope(s) provided.")
-            answer = _API[operation](self.state, call)
+            tighter = self._tighter.get(operation)
+            if tighter is not None and not tighter.take(self.state.business_id, call.at).allowed:
+                raise refuse(429, "Too many requests. Try again later.")
+            answer = _API[operation](self.state, attrs.evolve(call, scopes=grant.scopes))
         except Refusal as refusal:
             answer = refusal.answer
         if standing is None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
 from typing import TYPE_CHECKING, Any
+
+import anyio
 
 if TYPE_CHECKING:
     from .exchange import Answer
@@ -16,6 +18,7 @@ __all__ = [
     "Send",
     "await_disconnect",
     "break_off",
+    "live",
     "read_body",
     "send_answer",
     "send_part",
@@ -31,6 +34,17 @@ EXTENSION = "blaaiz.sandbox.transport"
 
 class ConnectionDropped(ConnectionError):  # noqa: N818  it says what happened
     """The sandbox broke a connection off on purpose."""
+
+
+async def live(task: Callable[[], Coroutine[Any, Any, None]], receive: Receive, send: Send) -> None:
+    """Let a task run for as long as the server does (ASGI lifespan)."""
+    await receive()
+    await send({"type": "lifespan.startup.complete"})
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(task)
+        await receive()
+        tasks.cancel_scope.cancel()
+    await send({"type": "lifespan.shutdown.complete"})
 
 
 async def read_body(receive: Receive) -> bytes | None:

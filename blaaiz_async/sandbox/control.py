@@ -8,6 +8,7 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from . import control_events
 from .faults import Fault, FaultKind
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def control_app(sandbox: Sandbox) -> Starlette:
             Route("/_sandbox/customers", endpoints.customers, methods=["GET"]),
             Route("/_sandbox/faults", endpoints.add_fault, methods=["POST"]),
             Route("/_sandbox/customers/{customer_id}/verdict", endpoints.decide, methods=["POST"]),
+            *control_events.routes(sandbox),
         ]
     )
 

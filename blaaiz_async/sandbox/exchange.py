@@ -33,6 +33,8 @@ class Exchange:
     path: str
     at: float
     """When the call came, epoch seconds."""
+    scopes: frozenset[str] = frozenset()
+    """What the caller's token allows."""
 
     def json(self) -> dict[str, Any]:
         """Read the body as a JSON object, numbers with a point as Decimal; an empty body is an empty object."""

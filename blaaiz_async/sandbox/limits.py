@@ -6,7 +6,7 @@ import math
 
 import attrs
 
-__all__ = ["Limiter", "Limits", "Standing"]
+__all__ = ["TIGHTER", "Limiter", "Limits", "Standing"]
 
 
 @attrs.frozen(kw_only=True)
@@ -24,6 +24,14 @@ class Limits:
     per_hour: int = 1500
     minute: float = 60.0
     hour: float = 3600.0
+
+
+TIGHTER = {
+    "signa_get_document": Limits(per_minute=30, per_hour=600),
+    "signa_id_create_release_request": Limits(per_minute=30),
+    "signa_id_exchange_release_code": Limits(per_minute=30),
+}
+"""Operations with limits of their own, for the whole business (contract/events.yaml x-conventions.rate_limit.tighter)."""
 
 
 @attrs.frozen(kw_only=True)

@@ -72,7 +72,7 @@ class running:  # noqa: N801  it reads as a verb: with running(sandbox) as url
         ssl_certfile: str | PathLike[str] | None = None,
         ssl_keyfile: str | PathLike[str] | None = None,
     ) -> None:
-        self._listener = socket.create_server((host, port), backlog=_BACKLOG)
+        self._listener = _listen(host, port)
         scheme = "http" if ssl_certfile is None else "https"
         self.base_url = f"{scheme}://{host}:{self._listener.getsockname()[1]}"
         self._server = uvicorn.Server(_config(sandbox, ssl_certfile=ssl_certfile, ssl_keyfile=ssl_keyfile))
@@ -103,12 +103,21 @@ class running:  # noqa: N801  it reads as a verb: with running(sandbox) as url
             await anyio.to_thread.run_sync(self.__exit__, kind, error, trace)
 
 
+def _listen(host: str, port: int) -> socket.socket:
+    # By its protocol's name: asyncio switches Nagle's delay off only for a socket that says it is TCP.
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind((host, port))
+    listener.listen(_BACKLOG)
+    return listener
+
+
 def _config(sandbox: Sandbox, **options: Any) -> uvicorn.Config:
     return uvicorn.Config(
         sandbox,
         http=_BreakableProtocol,
         ws="none",
-        lifespan="off",
+        lifespan="on",  # it delivers the webhooks
         log_level="critical",
         access_log=False,
         timeout_keep_alive=KEEP_ALIVE_SECONDS,

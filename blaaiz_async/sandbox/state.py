@@ -7,7 +7,7 @@ import threading
 import uuid
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import attrs
 
@@ -17,7 +17,9 @@ from .exchange import refuse
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Customer", "Document", "Owner", "Platform", "SignaSession", "Upload", "Verdict", "VerdictKind"]
+__all__ = ["Customer", "Document", "Owner", "Platform", "Upload", "Verdict", "VerdictKind"]
+
+_Book = TypeVar("_Book")
 
 
 class VerdictKind(StrEnum):
@@ -112,6 +114,8 @@ class Customer:
     updated_at: float
     status: str = "PENDING"
     in_review: bool = False
+    due_diligence: bool = False
+    """Whether it is under Enhanced Due Diligence."""
     files: dict[str, Upload] = attrs.field(factory=dict[str, "Upload"], repr=False)
     owners: list[Owner] = attrs.field(factory=list["Owner"])
     documents: list[Document] = attrs.field(factory=list["Document"])
@@ -149,13 +153,16 @@ class Upload:
     """One upload target and, after the PUT, the stored object."""
 
     file_id: str
-    customer_id: str
+    customer_id: str | None
+    """Whose it is; None for what is staged for a Signa session."""
     owner_id: str | None
     category: str
     """`identity` …, `id_document_front` …, or `document`."""
     signature: str = attrs.field(repr=False)
     expires_at: float
     headers: dict[str, str]
+    any_type: bool = False
+    """Whether the PUT may be of any content type, or name none."""
     content_type: str | None = None
     content: bytes | None = attrs.field(default=None, repr=False)
 
@@ -168,17 +175,6 @@ class Upload:
     def extension(self) -> str:
         """File name extension by content type."""
         return {"application/pdf": "pdf", "image/jpeg": "jpg", "image/png": "png"}.get(self.content_type or "", "bin")
-
-
-@attrs.frozen(kw_only=True)
-class SignaSession:
-    """A Signa session that a customer may be linked to."""
-
-    id: str
-    approved: bool = True
-    approved_at: float
-    documents: bool = True
-    applicant: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
 
 
 class Platform:
@@ -195,10 +191,12 @@ class Platform:
         self.customers: dict[str, Customer] = {}
         self.identities: dict[tuple[str, str], str] = {}
         self.uploads: dict[str, Upload] = {}
-        self.sessions: dict[str, SignaSession] = {}
         self.events: list[dict[str, Any]] = []
         self.aftermath: list[Callable[[], None]] = []
         """What happens once the present call is answered: a verdict that is not part of the answer."""
+        self.clockwork: list[Callable[[], None]] = []
+        """What time alone brings about, such as expiry; run before every call and delivery."""
+        self._books: dict[object, object] = {}
 
     def new_id(self) -> str:
         """Make an id."""
@@ -207,6 +205,21 @@ class Platform:
     def new_secret(self) -> str:
         """Make a token or signature."""
         return f"{self._rng.getrandbits(256):064x}"
+
+    def book(self, kind: Callable[[Platform], _Book]) -> _Book:
+        """Give what one area remembers, opened on first use: the state of an area lives in its own room.
+
+        Args:
+            kind: the class of the area's book; it is made with the platform.
+        """
+        if kind not in self._books:
+            self._books[kind] = kind(self)
+        return cast("_Book", self._books[kind])
+
+    def pass_time(self) -> None:
+        """Let happen what time has brought about."""
+        for each in list(self.clockwork):
+            each()
 
     def customer(self, customer_id: str) -> Customer:
         """Find a customer, or refuse with 404."""

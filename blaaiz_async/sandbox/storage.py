@@ -77,7 +77,7 @@ def put(platform: Platform, call: Exchange) -> Answer:
     if not _signed_headers_sent(upload.headers, call.headers):
         raise _denied(403, "SignatureDoesNotMatch", "There were headers signed which were not sent back")
     content_type = call.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type not in CONTENT_TYPES:
+    if content_type not in CONTENT_TYPES and not upload.any_type:
         raise _denied(403, "AccessDenied", "The content type is not allowed")
     upload.content, upload.content_type = call.body, content_type
     etag = hashlib.md5(call.body, usedforsecurity=False).hexdigest()
@@ -95,9 +95,9 @@ def fetch(platform: Platform, call: Exchange) -> Answer:
     return Answer(body=upload.content, headers={"content-type": upload.content_type or ""})
 
 
-def download_link(upload: Upload, origin: str, at: float) -> str:
-    """Make a link to a stored file that is good for two minutes."""
-    expires = str(int(at + DOWNLOAD_SECONDS))
+def download_link(upload: Upload, origin: str, at: float, seconds: float = DOWNLOAD_SECONDS) -> str:
+    """Make a link to a stored file that is good for two minutes, or as long as is said."""
+    expires = str(int(at + seconds))
     return f"{origin}/storage/{upload.file_id}?expires={expires}&signature={_download_signature(upload, expires)}"
 
 

@@ -27,6 +27,7 @@ __all__ = ["Errors", "properties"]
 _FORMATS = {
     "email": "must be a valid email address",
     "date": "must be a valid date",
+    "date-time": "must be a valid date and time",
     "uuid": "must be a valid UUID",
     "uri": "must be a valid URL",
 }
@@ -46,6 +47,8 @@ _BOUNDS = {
     "maximum": "must not be greater than {}",
     "minItems": "must have at least {} items",
     "maxItems": "must not have more than {} items",
+    "pattern": "format is invalid",
+    "uniqueItems": "has a duplicate value",
 }
 COUNTRY_FIELDS = ("country", "incorporation_country", "operating_country", "nationality", "id_document_country")
 
@@ -147,6 +150,12 @@ class Errors:
                         self.add(f"{path}.{name}" if path else name, "is required")
             case "enum" | "anyOf":
                 self.say(path, f"The selected {_spoken(path)} is invalid.")
+            case "oneOf":
+                names = [name for each in finding.validator_value for name in each.get("required", ())]
+                for name in names:
+                    self.say(f"{path}.{name}" if path else name, f"Exactly one of {' and '.join(names)} must be sent.")
+                if not names:
+                    self.say(path, f"The selected {_spoken(path)} is invalid.")
             case rule:
                 self.add(path, _words(rule, finding))
 

@@ -9,6 +9,7 @@ from . import views
 from .clock import stamp, today
 from .exchange import Answer, refuse
 from .readiness import gap
+from .signa_sessions import Signa
 from .state import VerdictKind
 from .storage import download_link
 
@@ -48,14 +49,14 @@ def link_kyc_session(platform: Platform, call: Exchange) -> Answer:
         raise refuse(422, "Only individual customers can be verified with a Signa session.")
     if customer.in_review or customer.status not in {"PENDING", "REJECTED"}:
         raise refuse(409, "Customer is already verified or under review.")
-    session = platform.sessions.get(asked)
+    session = platform.book(Signa).sessions.get(asked)
     if session is None:
         raise refuse(404, "Signa session not found", status=False)
-    if not session.approved:
+    if session.status != "APPROVED" or session.completed_at is None:
         raise refuse(409, "The Signa session is not approved.")
-    if not session.documents:
+    if "DOCUMENTS" not in session.requirements:
         raise refuse(422, "The Signa session does not include DOCUMENTS.")
-    if call.at - session.approved_at > _SESSION_SECONDS:
+    if call.at - session.completed_at > _SESSION_SECONDS:
         raise refuse(422, "The Signa session was approved more than 365 days ago.")
     known = {**customer.kyc, **customer.fields}
     for name in ("first_name", "last_name", "dob", "id_number"):

@@ -53,7 +53,7 @@ def columns(customer: Customer, business_id: str) -> dict[str, Any]:
         "kyb_scope": customer.kyb_scope,
         **{name: customer.fields.get(name) for name in COLUMNS},
         "verification_status": customer.status,
-        "enhanced_due_diligence": False,
+        "enhanced_due_diligence": customer.due_diligence,
         "created_at": stamp(customer.created_at),
         "updated_at": stamp(customer.updated_at),
     }

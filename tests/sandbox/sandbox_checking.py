@@ -69,14 +69,15 @@ async def check_answer(response: httpx.Response) -> None:
         return
     await response.aread()
     found = [doc for method, shape, doc in _PATHS if method == response.request.method and shape.fullmatch(path)]
+    doc: contract.DocName = "customers"
     pointer = "/components/schemas/ErrorResponse"
     if found:
         documented: Mapping[str, Any] = found[0].raw["responses"]
         status = str(response.status_code)
         assert status in documented or response.status_code >= 400, f"{found[0].id} never answers {status}"
         if status in documented:
-            pointer = _pointer(found[0], status, documented[status])
-    faults = [fault.message for fault in at("customers", pointer).iter_errors(response.json())]
+            doc, pointer = found[0].doc, _pointer(found[0], status, documented[status])
+    faults = [fault.message for fault in at(doc, pointer).iter_errors(response.json())]
     assert faults == [], f"{response.request.method} {path} {response.status_code}"
 
 

@@ -3,9 +3,9 @@ from __future__ import annotations
 import json
 
 import pytest
-from sandbox_checking import BUSINESS, CUSTOMER, INDIVIDUAL, Caller, Clock
 
 from blaaiz_async.sandbox import Credential, Fault, Limits, Sandbox
+from tests.sandbox.sandbox_checking import BUSINESS, CUSTOMER, INDIVIDUAL, Caller, Clock
 
 pytestmark = pytest.mark.anyio
 

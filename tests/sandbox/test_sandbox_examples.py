@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sandbox_checking import BUSINESS, CUSTOMER, INDIVIDUAL, JANE, Caller
 
 from blaaiz_async import contract
 from blaaiz_async.sandbox import Sandbox
+from tests.sandbox.sandbox_checking import BUSINESS, CUSTOMER, INDIVIDUAL, JANE, Caller
 
 pytestmark = pytest.mark.anyio
 SHARED = Path(__file__).parents[3] / "shared"

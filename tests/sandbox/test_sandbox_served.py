@@ -9,9 +9,9 @@ import blaaiz
 import httpx
 import pytest
 import trustme
-from sandbox_checking import BUSINESS, CUSTOMER, INDIVIDUAL, PDF, Caller
 
 from blaaiz_async.sandbox import Fault, Sandbox, running
+from tests.sandbox.sandbox_checking import BUSINESS, CUSTOMER, INDIVIDUAL, PDF, Caller
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

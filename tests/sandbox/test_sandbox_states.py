@@ -3,10 +3,10 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from sandbox_checking import BUSINESS, CUSTOMER, INDIVIDUAL, JANE, PDF, Caller, Clock
 
 from blaaiz_async import contract
 from blaaiz_async.sandbox import Sandbox, Verdict
+from tests.sandbox.sandbox_checking import BUSINESS, CUSTOMER, INDIVIDUAL, JANE, PDF, Caller, Clock
 
 pytestmark = pytest.mark.anyio
 MACHINES = contract.document("customers")["x-state-machines"]

@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 import pytest
-from sandbox_checking import BUSINESS, CUSTOMER, INDIVIDUAL, JANE, PDF, Caller, Clock
 
 from blaaiz_async.sandbox import Sandbox
+from tests.sandbox.sandbox_checking import BUSINESS, CUSTOMER, INDIVIDUAL, JANE, PDF, Caller, Clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
