@@ -15,15 +15,14 @@ from urllib.parse import quote, urlencode
 import anyio
 from attrs import evolve, field, fields, frozen
 
-from blaaiz_async import errors
-from blaaiz_async.core import checking, codec
+from blaaiz_async.core import checking, codec, reading
 from blaaiz_async.core.budget import NoSlotInTimeError, Priority, RateBudget
 from blaaiz_async.core.keys import new_key
-from blaaiz_async.core.operation import Operation, Safety, Shape
+from blaaiz_async.core.operation import Operation, Safety
 from blaaiz_async.core.paging import Page
 from blaaiz_async.core.retry import UNCERTAIN_STATUSES, Again, RetryPolicy
 from blaaiz_async.core.tokens import Token, TokenCache
-from blaaiz_async.core.transport import NeverSent, Reply, Transport, Unanswered, request_id_of, safe_headers
+from blaaiz_async.core.transport import NeverSent, Reply, Transport, Unanswered
 from blaaiz_async.errors import (
     APIConnectionError,
     APIStatusError,
@@ -33,7 +32,6 @@ from blaaiz_async.errors import (
     InvalidRequestError,
     MissingScopeError,
     OutcomeUnknownError,
-    PermissionDeniedError,
     RateLimitError,
     ResponseDecodeError,
     UnprocessableEntityError,
@@ -48,15 +46,6 @@ log = logging.getLogger("blaaiz_async")
 _HEADER_KEY = re.compile(r"[!-~]([ -~]{0,253}[!-~])?", re.ASCII)
 
 QueryValue = str | int | bool | date | None
-
-_STATUS_ERRORS: dict[int, type[APIStatusError]] = {
-    400: errors.BadRequestError,
-    401: errors.AuthenticationError,
-    404: errors.NotFoundError,
-    409: errors.ConflictError,
-    410: errors.GoneError,
-    422: errors.UnprocessableEntityError,
-}
 
 
 @frozen(kw_only=True)
@@ -186,7 +175,7 @@ class Caller:
                 reply, payload = await self._run(prepared)
             except UnprocessableEntityError as error:
                 return await self._recover(operation, prepared, error)
-            return _with_own_key(cast("T", self._read(operation, reply, payload)), prepared)
+            return _with_own_key(cast("T", reading.payload(operation, reply, payload)), prepared)
         except BlaaizError as error:
             error.idempotency_key = prepared.key  # the caller must be able to repeat with it, though we made it
             raise
@@ -202,7 +191,7 @@ class Caller:
             text = f"{key.field} {value} is taken, most likely by our own first attempt, which can't be read back yet"
             raise OutcomeUnknownError(operation.id, text, status_code=422) from failure
         read = key.recover if key.adopt is not None else evolve(operation, under=key.recover.under)
-        found = self._read(read, reply, payload)
+        found = reading.payload(read, reply, payload)
         if key.same is not None and not key.same(prepared.request, found):
             raise error from None  # the key was used before, for something else
         return cast("T", found if key.adopt is None else key.adopt(found))
@@ -221,19 +210,7 @@ class Caller:
             fault = Fault(field="page", rule="range", message="must be 1 or more")
             raise InvalidRequestError(operation.id, [fault])
         reply, payload = await self._run(self._prepare(operation, path or {}, {**query, "page": number}, body))
-        items = self._read(operation, reply, payload)
-        whole = codec.as_object(payload)
-        meta = codec.as_object(whole.get("meta")) or whole  # some listings tell their page beside `data`
-        told, last, total, size = (_count(meta, name) for name in ("current_page", "last_page", "total", "per_page"))
-        if told is None and last is None and total is None:
-            last, total = number, len(items)  # an answer without paging holds everything
-        elif last is None and total is not None and size:
-            last = max(1, -(-total // size))
-        if told not in (None, number):
-            # Where `page` is undocumented and may be ignored, the same rows would come again and the rest never.
-            problem = f"expected page {number}, got page {told}"
-            raise ResponseDecodeError(operation.id, "current_page", problem, status_code=reply.status)
-        return Page(items=tuple(items), number=number, last=last, total=total)
+        return reading.page(operation, reply, payload, number)
 
     async def raw(self, method: Callable[P, Awaitable[T]], *args: P.args, **kwargs: P.kwargs) -> RawResponse[T]:
         """Call a service method and keep the last answer it got."""
@@ -252,7 +229,7 @@ class Caller:
             status_code=reply.status,
             headers=headers,
             body=reply.body,
-            request_id=request_id_of(headers, None),
+            request_id=reading.request_id(headers, None),
         )
 
     # -- encode --------------------------------------------------------------------------------------------------------
@@ -320,7 +297,7 @@ class Caller:
             authorized=False,
         )
         reply, payload = await self._run(prepared)
-        return cast("T", self._read(operation, reply, payload))
+        return cast("T", reading.payload(operation, reply, payload))
 
     async def _run(self, prepared: _Prepared) -> tuple[Reply, Any]:
         retry = self._options.retry
@@ -415,7 +392,7 @@ class Caller:
             course.perhaps_sent = True
             problem = "the body is no JSON"
             raise Again(ResponseDecodeError(operation.id, "", problem, status_code=reply.status))
-        return await self._refused(prepared, course, _status_error(operation, reply, payload), token)
+        return await self._refused(prepared, course, reading.error(operation, reply, payload), token)
 
     async def _refused(self, prepared: _Prepared, course: _Course, error: APIStatusError, token: Token | None) -> NoReturn:
         """Raise what an error status means."""
@@ -444,21 +421,6 @@ class Caller:
             running = status == 409 and operation.key is not None and operation.key.header
             raise (Again(unknown) if running else unknown) from error
         raise error
-
-    # -- decode --------------------------------------------------------------------------------------------------------
-
-    def _read(self, operation: Operation[Any], reply: Reply, payload: Any) -> Any:
-        body = codec.as_object(payload)
-        inner = next((found for key in operation.under if (found := _at(body, key)) is not None), payload)
-        try:
-            if operation.shape is Shape.ONE:
-                # An array of one stands where an object was documented, in places; no body at all is no field at all.
-                one = codec.as_list(inner)
-                return codec.decode(one[0] if len(one) == 1 and one[0] is not None else {}, operation.answer)
-            rows = [] if inner is payload and any(key in body for key in operation.under) else codec.as_list(inner)
-            return codec.decode(rows, list[operation.answer])  # type: ignore[name-defined]  # a runtime class
-        except codec.DecodeError as error:
-            raise ResponseDecodeError(operation.id, error.path, error.problem, status_code=reply.status) from None
 
 
 def _kind_of(operation: Operation[Any], body: codec.Request | Mapping[str, Any]) -> type[Any]:
@@ -508,12 +470,6 @@ def _fill(operation: Operation[Any], values: Mapping[str, str]) -> str:
     return path
 
 
-def _at(body: Mapping[str, Any], place: str) -> Any:
-    """Return what lies at a key, or at keys within keys: "data.data"."""
-    name, _, rest = place.partition(".")
-    return _at(codec.as_object(body.get(name)), rest) if rest else body.get(name)
-
-
 def _query(values: Mapping[str, QueryValue]) -> str:
     texts = {
         name: ("true" if value else "false") if isinstance(value, bool) else str(value)
@@ -521,41 +477,3 @@ def _query(values: Mapping[str, QueryValue]) -> str:
         if value is not None
     }
     return f"?{urlencode(texts)}" if texts else ""
-
-
-def _count(meta: Mapping[str, Any], name: str) -> int | None:
-    value = meta.get(name)
-    if isinstance(value, str) and value.isdigit():
-        value = int(value)
-    return value if type(value) is int else None
-
-
-def _status_error(operation: Operation[Any], reply: Reply, payload: Any) -> APIStatusError:
-    body = codec.as_object(payload)
-    message = body.get("message") or body.get("error_description") or body.get("error")
-    if not isinstance(message, str) or not message:
-        message = "no message" if payload is not None else "no JSON body"
-    code = body.get("code") or body.get("error")
-    details: dict[str, Any] = {
-        "status_code": reply.status,
-        "operation": operation.id,
-        "errors": _field_errors(body.get("errors")),
-        "code": code if isinstance(code, str) else None,
-        "request_id": request_id_of(reply.headers, body),
-        "headers": safe_headers(reply.headers),
-    }
-    if reply.status == 403:
-        return PermissionDeniedError(message, scopes=operation.scopes, **details)
-    if reply.status == 429:
-        return RateLimitError(message, retry_after=_seconds(reply.headers.get("retry-after")), **details)
-    if reply.status >= 500:
-        return errors.ServerError(message, **details)
-    return _STATUS_ERRORS.get(reply.status, APIStatusError)(message, **details)
-
-
-def _field_errors(given: Any) -> dict[str, list[str]]:
-    return {name: [str(text) for text in codec.as_list(texts)] for name, texts in codec.as_object(given).items()}
-
-
-def _seconds(text: str | None) -> float | None:
-    return float(text) if text is not None and text.strip().isdigit() else None

@@ -17,8 +17,6 @@ import httpx
 import sniffio
 from attrs import frozen
 
-from blaaiz_async.core.codec import as_object
-
 if TYPE_CHECKING:
     import aiohttp
 
@@ -189,19 +187,3 @@ def _never_sent_by_aiohttp(cause: BaseException) -> bool:
         | aiohttp.InvalidURL
         | aiohttp.NonHttpUrlClientError,
     )
-
-
-def safe_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers of an answer that are fit for a log."""
-    names = ("retry-after", "date", "content-type", "x-request-id", "cf-ray")
-    return {name.lower(): value for name, value in headers.items() if _is_safe(name.lower(), names)}
-
-
-def _is_safe(name: str, names: tuple[str, ...]) -> bool:
-    return name in names or name.startswith("x-ratelimit-")
-
-
-def request_id_of(headers: Mapping[str, str], body: Any) -> str | None:
-    """Return the platform's request id, from a header or from the body of an error."""
-    found = headers.get("x-request-id") or as_object(body).get("request_id")
-    return str(found) if found else None

@@ -1,7 +1,7 @@
 """Customers (contract/customers.yaml): registration, KYC and KYB data, owners, documents, verification, beneficiaries."""
 
 from collections.abc import AsyncIterator, Mapping
-from typing import Any, NotRequired, Required, TypedDict, cast
+from typing import Any, NotRequired, Required, TypedDict, Unpack, cast
 
 from attrs import frozen
 
@@ -167,6 +167,18 @@ _SLOTS: dict[FileCategory, str] = {
 }
 
 
+class CustomerFilters(TypedDict, total=False):
+    """What listings of customers are filtered by: exact matches, all of which must hold."""
+
+    email: str | None
+    id_number: str | None
+    registration_number: str | None
+    verification_status: str | None
+    """PENDING, PROCESSING, VERIFIED or REJECTED."""
+    type: str | None
+    """individual or business."""
+
+
 class FileOptions(TypedDict, total=False):
     """What `upload_file_complete` takes."""
 
@@ -209,74 +221,39 @@ class CustomersService(Service):
         """
         return await self._call(CREATE, body=customer)
 
-    async def list(
-        self,
-        *,
-        email: str | None = None,
-        id_number: str | None = None,
-        registration_number: str | None = None,
-        verification_status: str | None = None,
-        type: str | None = None,
-    ) -> List[CustomerSummary]:
+    async def list(self, **filters: Unpack[CustomerFilters]) -> List[CustomerSummary]:
         """Return all customers that match every filter given, in no certain order, in one call.
 
         Args:
-            email: Exact.
-            id_number: Exact.
-            registration_number: Exact.
-            verification_status: PENDING, PROCESSING, VERIFIED or REJECTED.
-            type: individual or business.
+            filters: `email`, `id_number`, `registration_number`, `verification_status` (PENDING, PROCESSING, VERIFIED or
+                REJECTED) and `type` (individual or business); each an exact match.
 
         Returns:
             Rows without KYC data, owners and documents. For many customers, use `iterate`.
 
         Scope `customer:read`; operation customers_list.
         """
-        query = _filters(email, id_number, registration_number, verification_status, type)
-        return await self._call(LIST, query=query)
+        return await self._call(LIST, query=_query(filters))
 
-    async def list_page(
-        self,
-        page: int = 1,
-        *,
-        email: str | None = None,
-        id_number: str | None = None,
-        registration_number: str | None = None,
-        verification_status: str | None = None,
-        type: str | None = None,
-    ) -> Page[CustomerSummary]:
+    async def list_page(self, page: int = 1, **filters: Unpack[CustomerFilters]) -> Page[CustomerSummary]:
         """Return one page of 15 customers, newest first.
 
         Args:
             page: Counted from 1.
-            email: This and the other filters as in `list`.
-            id_number: Exact.
-            registration_number: Exact.
-            verification_status: PENDING, PROCESSING, VERIFIED or REJECTED.
-            type: individual or business.
+            filters: As in `list`.
 
         Scope `customer:read`; operation customers_list.
         """
-        query = _filters(email, id_number, registration_number, verification_status, type)
-        return await self._caller.page(LIST, number=page, query={**query, "paginate": True})
+        return await self._caller.page(LIST, number=page, query=_query(filters, paginate=True))
 
-    def iterate(
-        self,
-        *,
-        email: str | None = None,
-        id_number: str | None = None,
-        registration_number: str | None = None,
-        verification_status: str | None = None,
-        type: str | None = None,
-    ) -> AsyncIterator[CustomerSummary]:
+    def iterate(self, **filters: Unpack[CustomerFilters]) -> AsyncIterator[CustomerSummary]:
         """Yield all customers that match every filter given, newest first, reading a page of 15 at a time.
 
         Filters as in `list`. Customers that are registered meanwhile are not part of it.
 
         Scope `customer:read`; operation customers_list.
         """
-        query = {**_filters(email, id_number, registration_number, verification_status, type), "paginate": True}
-        return paging.iterate(lambda number: self._caller.page(LIST, number=number, query=query))
+        return paging.iterate(lambda number: self.list_page(number, **filters))
 
     async def get(self, customer_id: str) -> Customer:
         """Return a customer with its KYC data, owners and documents.
@@ -549,20 +526,11 @@ class CustomersService(Service):
         return await self._call(DELETE_DOCUMENT, path=path)
 
 
-def _filters(
-    email: str | None,
-    id_number: str | None,
-    registration_number: str | None,
-    verification_status: str | None,
-    type: str | None,
-) -> dict[str, QueryValue]:
-    return {
-        "email": email,
-        "id_number": id_number,
-        "registration_number": registration_number,
-        "verification_status": verification_status,
-        "type": type,
-    }
+def _query(filters: CustomerFilters, **more: QueryValue) -> dict[str, QueryValue]:
+    given = cast("dict[str, QueryValue]", filters)
+    if unknown := set(given) - CustomerFilters.__annotations__.keys():
+        raise TypeError(f"unknown filter: {', '.join(sorted(unknown))}")
+    return {**given, **more}
 
 
 def _is_decided(customer: Customer) -> bool:
