@@ -19,6 +19,8 @@ from blaaiz_async.types.webhooks import (
     WebhookReplayRequest,
     WebhookUpdateRequest,
 )
+from blaaiz_async.webhooks.event import Event
+from blaaiz_async.webhooks.verifier import SIGNATURE_HEADER, TIMESTAMP_HEADER, TOLERANCE, WebhookVerifier
 
 _WEBHOOK = "/api/external/webhook"
 _LOGS = "/api/external/webhook-logs"
@@ -202,3 +204,50 @@ class WebhooksService(Service):
         Scope `mock:webhook:trigger`; operation mock_simulate_interac_webhook.
         """
         return await self._call(SIMULATE_INTERAC, body=simulation)
+
+    def verify_signature(self, raw_body: bytes | str, signature: str, timestamp: str, secret: str) -> bool:
+        """Tell whether a delivery was signed with a secret, whatever its age. It makes no call.
+
+        Args:
+            raw_body: The request's body as it came.
+            signature: Its `x-blaaiz-signature` header.
+            timestamp: Its `x-blaaiz-timestamp` header.
+            secret: The signing secret that `register` returned.
+
+        Raises:
+            ConfigurationError: The secret is empty.
+
+        Chapter x-webhook-signature of contract/events.yaml.
+        """
+        return WebhookVerifier(secret).has_signed(_bytes(raw_body), signature=signature, timestamp=timestamp)
+
+    def construct_event(
+        self,
+        payload: bytes | str,
+        signature: str,
+        timestamp: str,
+        secret: str,
+        *,
+        tolerance: float | None = TOLERANCE,
+    ) -> Event:
+        """Verify a delivery and read it. It makes no call; an application that receives many keeps a `WebhookVerifier`.
+
+        Args:
+            payload: The request's body as it came.
+            signature: Its `x-blaaiz-signature` header.
+            timestamp: Its `x-blaaiz-timestamp` header.
+            secret: The signing secret that `register` returned.
+            tolerance: Seconds that the timestamp may lie from now; None takes any age, as the official SDK does.
+
+        Raises:
+            WebhookVerificationError: The delivery can't be trusted; the text says why.
+            ConfigurationError: The secret is empty.
+
+        Chapters x-webhook-signature and x-webhook-delivery of contract/events.yaml.
+        """
+        headers = {SIGNATURE_HEADER: signature, TIMESTAMP_HEADER: timestamp}
+        return WebhookVerifier(secret, tolerance=tolerance).receive(_bytes(payload), headers)
+
+
+def _bytes(body: bytes | str) -> bytes:
+    return body.encode() if isinstance(body, str) else body

@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import functools
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-import anyio.to_thread
-import blaaiz
 import httpx
 import pytest
 import trustme
 
 from blaaiz_async.sandbox import Fault, Sandbox, running
-from tests.sandbox.sandbox_checking import BUSINESS, CUSTOMER, INDIVIDUAL, PDF, Caller
+from tests.sandbox.sandbox_checking import BUSINESS, CUSTOMER, INDIVIDUAL, Caller
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -170,47 +167,3 @@ async def test_tls_is_served_with_a_given_certificate(sandbox: Sandbox, tmp_path
         with pytest.raises(httpx.TransportError):
             await client.get(f"{url}{CUSTOMER}")
         assert (await client.get(f"{url}{CUSTOMER}")).status_code == 401
-
-
-def _drive_sdk(url: str) -> dict[str, Any]:
-    sdk = blaaiz.Blaaiz(client_id="sandbox-client", client_secret="sandbox-secret", base_url=url)
-    seen: dict[str, Any] = {}
-    person = sdk.customers.create(INDIVIDUAL)["data"]["data"]["id"]
-    sdk.customers.add_kyc(person, {"dob": "1990-01-15", "street": "1 Marina Road", "zip_code": "100001"})
-    jpeg = {"file": b"\xff\xd8\xff", "content_type": "image/jpeg", "filename": "a.jpg"}
-    sdk.customers.upload_file_complete(person, {**jpeg, "file_category": "proof_of_address"})
-    sdk.customers.upload_file_complete(person, {**jpeg, "file_category": "identity"})
-    seen["person"] = sdk.customers.get(person)["data"]["data"]
-
-    company = sdk.customers.create(BUSINESS)["data"]["data"]["id"]
-    owner = {"first_name": "Jane", "last_name": "Doe", "ownership_percentage": 100, "id_document_type": "passport"}
-    sdk.customers.update(company, {"owners": [owner]})
-    owner_id = sdk.customers.get(company)["data"]["data"]["owners"][0]["id"]
-    front = {"file_category": "id_document_front"}
-    target = sdk.customers.get_owner_file_presigned_url(company, owner_id, front)["data"]["data"]
-    httpx.put(target["url"], content=PDF, headers={**target["headers"], "content-type": "application/pdf"})
-    sdk.customers.upload_owner_files(company, owner_id, {"id_document_front": target["file_id"]})
-    target = sdk.customers.get_document_presigned_url(company)["data"]["data"]
-    httpx.put(target["url"], content=PDF, headers={**target["headers"], "content-type": "application/pdf"})
-    document = {"type": "CERTIFICATE_OF_INCORPORATION", "name": "a.pdf", "file_id": target["file_id"]}
-    document_id = sdk.customers.create_document(company, document)["data"]["data"]["id"]
-    sdk.customers.update_document(company, document_id, {"name": "b.pdf"})
-    seen["documents"] = sdk.customers.list_documents(company)["data"]["data"]
-    seen["company"] = sdk.customers.submit(company)["data"]["data"]
-    seen["rows"] = sdk.customers.list({"paginate": True, "type": "business"})["data"]["data"]
-    try:
-        sdk.customers.submit(company)
-    except blaaiz.BlaaizError as refused:
-        seen["refused"] = (refused.status, refused.message)
-    return seen
-
-
-async def test_the_official_sdk_onboards_a_person_and_a_business() -> None:
-    async with running(Sandbox(limits=None)) as url:
-        seen = await anyio.to_thread.run_sync(functools.partial(_drive_sdk, url))
-    assert seen["person"]["verification_status"] == "VERIFIED"
-    assert seen["person"]["kyc_data"]["dob"] == "1990-01-15"
-    assert seen["documents"][0]["name"] == "b.pdf"
-    assert (seen["company"]["verification_status"], seen["company"]["owners"][0]["status"]) == ("VERIFIED", "APPROVED")
-    assert [row["id"] for row in seen["rows"]] == [seen["company"]["id"]]
-    assert seen["refused"] == (400, "Customer is already verified or under review.")

@@ -1,0 +1,102 @@
+"""Tells the platform's deliveries from anybody else's (contract/events.yaml x-webhook-signature)."""
+
+import hashlib
+import hmac
+import re
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+
+from blaaiz_async.errors import ConfigurationError, WebhookVerificationError
+from blaaiz_async.webhooks.event import Event, read_event
+
+SIGNATURE_HEADER = "x-blaaiz-signature"
+TIMESTAMP_HEADER = "x-blaaiz-timestamp"
+TOLERANCE = 300.0
+"""Seconds that a delivery's timestamp may lie from now: the documented advice (x-webhook-signature.tolerance)."""
+
+_UNIX_SECONDS = re.compile(r"[0-9]{1,15}")
+
+
+class WebhookVerifier:
+    """Verifies deliveries and reads them.
+
+    Args:
+        secrets: The signing secret that `webhooks.register` returned. While you rotate it, give the old and the new one; a
+            delivery signed with any of them is taken. Neither the OAuth client secret nor an API key works here.
+        tolerance: Seconds that a delivery's timestamp may lie from now, either way; None takes any age.
+        clock: Tells the time as Unix seconds.
+
+    Raises:
+        ConfigurationError: There is no secret, an empty one, or a tolerance below zero.
+    """
+
+    __slots__ = ("_clock", "_keys", "_tolerance")
+
+    def __init__(self, *secrets: str, tolerance: float | None = TOLERANCE, clock: Callable[[], float] = time.time) -> None:
+        if not secrets or not all(secrets):
+            # Anybody can sign with an empty key.
+            raise ConfigurationError("WebhookVerifier needs the signing secret that webhooks.register returned; it got none")
+        if tolerance is not None and not tolerance >= 0:
+            raise ConfigurationError("the tolerance of a WebhookVerifier is a number of seconds from 0, or None for any age")
+        self._keys = tuple(secret.encode() for secret in secrets)
+        self._tolerance = tolerance
+        self._clock = clock
+
+    def __repr__(self) -> str:
+        return f"WebhookVerifier(<{len(self._keys)} secret(s)>, tolerance={self._tolerance})"
+
+    def receive(self, body: bytes, headers: Mapping[str, str]) -> Event:
+        """Verify a delivery and read it. Answer it with 2xx at once and work afterwards; on an error, answer 400.
+
+        Args:
+            body: The bytes of the request's body as they came. JSON that was parsed and written again has other bytes.
+            headers: The request's headers, in any case.
+
+        Raises:
+            WebhookVerificationError: A header is missing, the signature is wrong, the timestamp is too far from now, or
+                the body isn't a JSON object. The text says which, and shows nothing of the delivery.
+        """
+        given = {name.lower(): value for name, value in headers.items()}
+        missing = [name for name in (SIGNATURE_HEADER, TIMESTAMP_HEADER) if not given.get(name)]
+        if missing:
+            raise WebhookVerificationError(f"the delivery has no {' and no '.join(missing)} header")
+        timestamp, now = given[TIMESTAMP_HEADER], self._clock()
+        if not self.has_signed(body, signature=given[SIGNATURE_HEADER], timestamp=timestamp):
+            raise WebhookVerificationError(
+                "the signature doesn't match: another secret, another timestamp, or not the bytes that were signed"
+            )
+        self._check_age(timestamp, now)
+        return read_event(body, datetime.fromtimestamp(now, UTC))
+
+    def has_signed(self, body: bytes, *, signature: str, timestamp: str) -> bool:
+        """Tell whether a signature was made with one of the secrets, whatever its age.
+
+        Args:
+            body: The bytes of the request's body as they came.
+            signature: As in `x-blaaiz-signature`: 64 hexadecimal digits; upper case is taken too, as official SDKs do.
+            timestamp: As in `x-blaaiz-timestamp`: Unix seconds.
+        """
+        if "." in timestamp:
+            return False  # the dot ends the timestamp: past it, a part of the body could pass for a part of the timestamp
+        # Headers may hold anything at all: whatever can be in a str has bytes of its own here, and none raises.
+        received = signature.lower().encode("utf-8", "surrogatepass")
+        signed = timestamp.encode("utf-8", "surrogatepass") + b"." + body
+        # A list, so that every key is tried and the time taken doesn't tell which one fits.
+        return any([hmac.compare_digest(_digest(key, signed), received) for key in self._keys])  # noqa: C419
+
+    def _check_age(self, timestamp: str, now: float) -> None:
+        if self._tolerance is None:
+            return
+        if not _UNIX_SECONDS.fullmatch(timestamp):
+            raise WebhookVerificationError(f"{TIMESTAMP_HEADER} isn't a number of Unix seconds")
+        age = now - int(timestamp)
+        if abs(age) > self._tolerance:
+            raise WebhookVerificationError(
+                f"the delivery was signed {abs(age):.0f} s {'ago' if age > 0 else 'ahead of now'}, and the tolerance is "
+                f"{self._tolerance:g} s; if it is fresh, set this machine's clock right"
+            )
+
+
+def _digest(key: bytes, signed: bytes) -> bytes:
+    return hmac.new(key, signed, hashlib.sha256).hexdigest().encode()
