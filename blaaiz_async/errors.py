@@ -22,6 +22,7 @@
   x CustomerNotVerifiedError    the customer can't be paid for or charged yet
   x NotSettledError             the deadline of a wait passed
   x ResponseDecodeError         an answer that doesn't have the documented shape
+    · UnreadableOutcomeError      … to a write that was accepted; an OutcomeUnknownError too
   x WebhookVerificationError    a delivery that can't be trusted
 
 All of them pickle, and none shows a secret, a token, a presigned link or a value of the request.
@@ -266,6 +267,23 @@ class ResponseDecodeError(BlaaizError):
         self.problem = problem
         self.status_code = status_code
         super().__init__(f"{operation}: can't read the answer at {path or 'its root'}: {problem}")
+
+
+class UnreadableOutcomeError(OutcomeUnknownError, ResponseDecodeError):
+    """A write was answered with success, and the answer doesn't have the documented shape: what it made can't be told.
+
+    It is both: an unknown outcome to those who look before they send again, and an answer that can't be read.
+    """
+
+    def __init__(self, error: ResponseDecodeError) -> None:
+        self.operation, self.status_code = error.operation, error.status_code
+        self.path, self.problem = error.path, error.problem
+        # Neither parent's own text fits: this one says both.
+        BlaaizError.__init__(
+            self,
+            f"{error.operation}: accepted with {error.status_code}, but the answer can't be read at "
+            f"{error.path or 'its root'}: {error.problem}; look what it made before sending it again",
+        )
 
 
 class WebhookVerificationError(BlaaizError):

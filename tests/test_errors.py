@@ -27,6 +27,7 @@ SAMPLES: list[errors.BlaaizError] = [
     errors.CustomerNotVerifiedError("id", "PENDING", under_due_diligence=False),
     errors.NotSettledError("transaction t", 60.0, None),
     errors.ResponseDecodeError("o", "a.b", "x", status_code=200),
+    errors.UnreadableOutcomeError(errors.ResponseDecodeError("o", "a.b", "x", status_code=201)),
     errors.WebhookVerificationError("x"),
     errors.PermissionDeniedError("x", scopes=("customer:read",), **STATUS),
     errors.RateLimitError("x", retry_after=3.0, **STATUS),

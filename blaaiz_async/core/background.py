@@ -1,11 +1,18 @@
-"""Start something that nobody waits for, under asyncio and trio alike."""
+"""Which event loop runs, and starting something that nobody waits for."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
 
-import sniffio
-
 _running: set["asyncio.Task[None]"] = set()
+
+
+def on_asyncio() -> bool:
+    """Tell whether this runs under asyncio, and not under trio."""
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return False
+    return True
 
 
 def spawn(work: Callable[[], Awaitable[None]]) -> None:
@@ -14,7 +21,7 @@ def spawn(work: Callable[[], Awaitable[None]]) -> None:
     async def run() -> None:
         await work()
 
-    if sniffio.current_async_library() == "trio":
+    if not on_asyncio():
         import trio  # an option of the user's, not a dependency of ours
 
         trio.lowlevel.spawn_system_task(run)

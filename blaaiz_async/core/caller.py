@@ -35,6 +35,7 @@ from blaaiz_async.errors import (
     RateLimitError,
     ResponseDecodeError,
     UnprocessableEntityError,
+    UnreadableOutcomeError,
 )
 
 T = TypeVar("T")
@@ -175,7 +176,7 @@ class Caller:
                 reply, payload = await self._run(prepared)
             except UnprocessableEntityError as error:
                 return await self._recover(operation, prepared, error)
-            return _with_own_key(cast("T", reading.payload(operation, reply, payload)), prepared)
+            return _with_own_key(cast("T", _read(operation, reply, payload)), prepared)
         except BlaaizError as error:
             error.idempotency_key = prepared.key  # the caller must be able to repeat with it, though we made it
             raise
@@ -448,6 +449,16 @@ def _with_key(request: codec.Request, field: str, wall: Callable[[], float]) -> 
         return request, given
     key = new_key(wall)
     return evolve(cast("Any", request), **{field: key}), key
+
+
+def _read(operation: Operation[Any], reply: Reply, payload: Any) -> Any:
+    """Read a payload; one that can't be read leaves a write's caller without what it made."""
+    try:
+        return reading.payload(operation, reply, payload)
+    except ResponseDecodeError as error:
+        if operation.safety in (Safety.WRITE, Safety.KEYED):
+            raise UnreadableOutcomeError(error) from None
+        raise
 
 
 def _with_own_key(answer: T, prepared: _Prepared) -> T:

@@ -77,16 +77,47 @@ def _readable_part(cls: type[R], given: Mapping[str, Any]) -> R:
     """Make a record of the fields that can be read, with None for all others; it is only ever checked, never sent."""
     part = cls.__new__(cls)
     for a in attrs.fields(cast("type[Any]", cls)):
-        value: Any = given.get(a.name)
-        try:
-            value = _mapping_reader().structure(value, a.type)
-        except Exception:  # noqa: BLE001  # reported already, by reading the whole record
-            if isinstance(value, OneOf):
-                value = _readable_part(value.kind, value.fields)
-            else:
-                value = _readable_part(type(value), _fields_of(value)) if isinstance(value, Request) else None
+        # What isn't there counts as not given: UNSET where that is a field's word for it.
+        value: Any = UNSET if a.default is UNSET else None
+        if a.name in given:
+            try:
+                value = _mapping_reader().structure(given[a.name], a.type)
+            except Exception:  # noqa: BLE001  # reported already, by reading the whole record
+                value = _readable_inside(given[a.name], a.type, value)
         object.__setattr__(part, a.name, value)
     return part
+
+
+def _readable_inside(value: Any, annotation: Any, otherwise: Any) -> Any:
+    """Return what can be read of a nested record, or of the records in a list: an unreadable one is None there."""
+    if isinstance(value, OneOf):
+        return _readable_part(value.kind, value.fields)
+    if isinstance(value, Request):
+        return _readable_part(value.__class__, _fields_of(value))
+    kind = _item_of(annotation)
+    if kind is None or not isinstance(value, list | tuple):
+        return otherwise
+    items = cast("Sequence[Any]", value)
+    return tuple(
+        _readable_part(
+            kind, _fields_of(item) if isinstance(item, Request) else kind.__decode__(cast("Mapping[str, Any]", item))
+        )
+        if isinstance(item, kind | Mapping)
+        else None
+        for item in items
+    )
+
+
+@cache
+def _item_of(annotation: Any) -> type[Request] | None:
+    """Return the request class that a field lists, if it lists any."""
+    if _is_sequence(annotation):
+        item = get_args(annotation)[0]
+        return item if is_request(item) else None
+    if _is_annotated(annotation):
+        return _item_of(annotation.__origin__)
+    members = get_args(annotation) if _is_union(annotation) else ()
+    return next((item for member in members if (item := _item_of(member)) is not None), None)
 
 
 @cache

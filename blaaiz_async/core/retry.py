@@ -6,8 +6,11 @@
 | 429                                                  | pause all callers, repeat | the same            |
 | 401                                                  | drop that token, repeat once | the same         |
 | 500, 502, 503, 504 and a proxy's 52x                 | repeat                    | OutcomeUnknownError |
-| sent, no whole answer, or a 2xx that can't be read   | repeat                    | OutcomeUnknownError |
+| sent, no whole answer, or a 2xx without JSON         | repeat                    | OutcomeUnknownError |
 | any other 4xx                                        | raise                     | raise               |
+
+A 2xx whose JSON has another shape is never repeated: ResponseDecodeError, which for a keyed operation or another write is an
+OutcomeUnknownError too.
 """
 
 import random

@@ -14,8 +14,9 @@ from urllib.request import getproxies
 
 import anyio
 import httpx
-import sniffio
 from attrs import frozen
+
+from blaaiz_async.core.background import on_asyncio
 
 if TYPE_CHECKING:
     import aiohttp
@@ -115,7 +116,7 @@ class Transport:
         if self._closed:
             raise RuntimeError("this client is closed")
         limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=None, keepalive_expiry=KEEPALIVE)
-        if sniffio.current_async_library() == "asyncio":
+        if on_asyncio():
             from httpx_aiohttp import AiohttpTransport  # 0.3 s of imports that trio doesn't need
 
             self._client = httpx.AsyncClient(transport=AiohttpTransport(client=_aiohttp_session), cookies=_NoCookies())

@@ -14,7 +14,7 @@ from attrs import field, frozen
 
 from blaaiz_async.core.codec import UNSET, Answer, Id, OpenStrEnum, Request, Rule, UnsetType
 from blaaiz_async.errors import Fault
-from blaaiz_async.types.rules import Country, Email, Percentage, Text, Website, adult_on, between, longest
+from blaaiz_async.types.rules import Country, Email, Percentage, Text, Uuid, Website, adult_on, between, longest
 
 # -- values ------------------------------------------------------------------------------------------------------------
 
@@ -174,7 +174,7 @@ class OwnerUpsert(Request):
 
     _shown: ClassVar[tuple[str, ...]] = ("id",)
 
-    id: Text | UnsetType = UNSET
+    id: Uuid | UnsetType = UNSET
     first_name: OwnerName | None | UnsetType = UNSET
     last_name: OwnerName | None | UnsetType = UNSET
     email: Email | None | UnsetType = UNSET
@@ -447,19 +447,22 @@ class KybScopeUpgrade(Request):
         yield from _incorporation_faults(self.incorporation_date, today)
 
 
-def owners_sum_faults(owners: Sequence[OwnerCreate]) -> Iterator[Fault]:
-    """Yield a fault unless the owners' percentages sum to exactly 100, as FULL scope needs at submit."""
-    total = sum((owner.ownership_percentage or Decimal(0) for owner in owners), Decimal(0))
+def owners_sum_faults(owners: Sequence[OwnerCreate | None]) -> Iterator[Fault]:
+    """Yield a fault unless the owners' percentages sum to exactly 100, as FULL scope needs at submit.
+
+    None stands for an owner that couldn't be read.
+    """
+    total = sum((owner.ownership_percentage or Decimal(0) for owner in owners if owner is not None), Decimal(0))
     if total != 100:
         text = f"ownership_percentage of all owners must sum to exactly 100, and sums to {total}"
         yield Fault(field="owners", rule="owners_sum", message=text)
 
 
-def owner_email_faults(owners: Sequence[OwnerCreate]) -> Iterator[Fault]:
+def owner_email_faults(owners: Sequence[OwnerCreate | None]) -> Iterator[Fault]:
     """Yield a fault for every owner whose e-mail address another one has too, whatever its case."""
     seen: set[str] = set()
     for index, owner in enumerate(owners):
-        if owner.email is None:
+        if owner is None or owner.email is None:
             continue
         if owner.email.casefold() in seen:
             yield Fault(field=f"owners.{index}.email", rule="duplicate", message="is another owner's; they must differ")
@@ -500,8 +503,8 @@ class OwnerFiles(Request):
 
     _shown: ClassVar[tuple[str, ...]] = ("id_document_front", "id_document_back")
 
-    id_document_front: Text | None = None
-    id_document_back: Text | None = None
+    id_document_front: Uuid | None = None
+    id_document_back: Uuid | None = None
     """For drivers_license, id_card and resident_permit; a passport has none."""
 
     def __faults__(self, today: date) -> Iterator[Fault]:
@@ -554,7 +557,7 @@ class DocumentUpdate(Request):
     type: KybDocumentTypeName | UnsetType = UNSET
     name: DocumentName | UnsetType = UNSET
     description: DocumentDescription | None | UnsetType = UNSET
-    file_id: Text | UnsetType = UNSET
+    file_id: Uuid | UnsetType = UNSET
     """A fresh upload that replaces the stored file."""
 
 

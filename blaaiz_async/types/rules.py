@@ -39,6 +39,16 @@ Country = Annotated[
 ]
 """ISO 3166-1 alpha-2, in capitals."""
 
+Uuid = Annotated[
+    str,
+    Rule(
+        "uuid",
+        lambda value: re.fullmatch(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", value) is not None,
+        "an id of the platform's, such as 9d4c4ec5-59ea-4130-bf8a-6a5edec401ee",
+    ),
+]
+"""An id that the contract states to be a UUID; most ids are opaque."""
+
 Phone = Annotated[
     str,
     Rule(

@@ -173,6 +173,18 @@ async def test_a_write_that_may_be_repeated_and_is_never_answered_ends_with_an_u
             await blaaiz.customers.update(made.id, {"tin": "12345-B"})
 
 
+@pytest.mark.parametrize("body", [{"message": "ok"}, {"data": {}}, [1], {"data": {"id": True}}])
+async def test_an_accepted_write_whose_answer_has_another_shape_is_an_unknown_outcome(
+    sandbox: Sandbox, url: str, body: Any
+) -> None:
+    sandbox.faults.add("customers_create", Fault.status(201, body=body))
+    async with client(url) as blaaiz:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await blaaiz.customers.create(ADA)
+    assert isinstance(caught.value, ResponseDecodeError)
+    assert (201, 1) == (caught.value.status_code, sandbox.journal.count("customers_create"))
+
+
 async def test_a_server_that_is_not_there_is_tried_again_even_for_a_write() -> None:
     async with client("http://127.0.0.1:9", retry=RetryPolicy(max_attempts=2, wait_initial=0.0)) as blaaiz:
         with pytest.raises(APIConnectionError, match="not sent"):

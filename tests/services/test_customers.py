@@ -128,6 +128,25 @@ async def test_what_the_contract_refuses_costs_no_call(
         assert value not in str(caught.value)
 
 
+async def test_every_fault_of_a_request_comes_at_once_and_none_is_made_up(sandbox: Sandbox, bind: Bind) -> None:
+    async with bind(sandbox) as blaaiz:
+        with pytest.raises(InvalidRequestError) as update:
+            await blaaiz.customers.update("some-id", {"emial": "x", "phone": 5, "owners": None})
+        owners = [{"first_name": "J", "email": "bad"}, 5, {**OWNER, "email": "bad", "street": "k", "date_of_birth": MINOR}]
+        with pytest.raises(InvalidRequestError) as create:
+            await blaaiz.customers.create({**COMPANY, "country": "GB", "owners": owners})
+    assert ["phone", "owners", "emial"] == [fault.field for fault in update.value.faults]
+    assert [
+        "country",
+        "owners.0.last_name",
+        "owners.1",
+        "owners.0.email",
+        "owners.2.email",
+        "owners.2.street",
+        "owners.2.date_of_birth",
+    ] == [fault.field for fault in create.value.faults]
+
+
 async def test_an_exact_percentage_reaches_the_platform_as_it_was_written(sandbox: Sandbox, bind: Bind) -> None:
     thirds = ("33.33", "33.33", "33.34")
     owners = [OwnerCreate(first_name="Jane", last_name="Doe", ownership_percentage=Decimal(share)) for share in thirds]
