@@ -84,27 +84,21 @@ with TestClient(app) as client:
 
 
 def test_the_test_with_a_fault_runs_as_it_stands(tmp_path: Path) -> None:
-    program = (
-        example("test_a_lost_answer").replace("        ...\n", CALL)
-        + "\nimport asyncio\n"
-        + ("asyncio.run(test_a_lost_answer_is_not_sent_again())\n")
-    )
+    program = example("test_a_lost_answer") + "\nimport asyncio\nasyncio.run(test_a_lost_answer_is_not_sent_again())\n"
     run(program, "http://127.0.0.1:9", tmp_path)
 
 
-CALL = """
-        try:
-            await blaaiz.customers.create(
-                {
-                    "type": "individual",
-                    "email": "ada@example.com",
-                    "country": "NG",
-                    "first_name": "Ada",
-                    "last_name": "Obi",
-                    "id_type": "passport",
-                    "id_number": "A1234567",
-                }
-            )
-        except OutcomeUnknownError:
-            pass
+def test_the_webhook_handler_runs_as_it_stands(tmp_path: Path) -> None:
+    program = "signing_secret = 'made-up'\n" + example("WebhookVerifier(") + HANDLE
+    assert "400" == run(program, "http://127.0.0.1:9", tmp_path).strip()
+
+
+HANDLE = """
+import asyncio
+from starlette.requests import Request
+
+async def receive():
+    return {"type": "http.request", "body": b"{}", "more_body": False}
+
+print(asyncio.run(hook(Request({"type": "http", "headers": []}, receive))).status_code)
 """
