@@ -10,6 +10,7 @@ from blaaiz_async.core.caller import QueryValue
 from blaaiz_async.core.operation import Safety, list_operation, operation
 from blaaiz_async.core.paging import Page
 from blaaiz_async.core.waiting import News, until_settled
+from blaaiz_async.errors import Fault, InvalidRequestError
 from blaaiz_async.services.base import Service
 from blaaiz_async.services.files import (
     GET_DOCUMENT_PRESIGNED_URL,
@@ -352,6 +353,9 @@ class CustomersService(Service):
         Scopes `file:upload` and `customer:write`; operations files_get_presigned_url, presigned_upload_put and
         customers_attach_files.
         """
+        if missing := [name for name in ("file", "file_category") if name not in file_options]:
+            faults = [Fault(field=name, rule="missing", message="is required") for name in missing]
+            raise InvalidRequestError(ATTACH_FILES.id, faults)
         category = file_options["file_category"]
         file_id = await FilesService(self._caller).upload(
             customer_id,

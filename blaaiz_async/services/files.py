@@ -62,6 +62,7 @@ MAX_FILE_BYTES = 25 * 1024 * 1024
 """25 MB, as the contract states for owner and KYB files; the storage refuses more."""
 
 _CHUNK = 64 * 1024
+_KINDS = "must be bytes, a path object, an async stream of bytes or a base64 data URL"
 _MAGIC = ((b"\xff\xd8\xff", "image/jpeg"), (b"\x89PNG\r\n\x1a\n", "image/png"), (b"%PDF-", "application/pdf"))
 
 FileSource = bytes | os.PathLike[str] | AsyncIterable[bytes] | str
@@ -198,6 +199,8 @@ async def _read(source: FileSource, content_type: str | None) -> _Content:
     if isinstance(source, os.PathLike):
         return await _from_path(Path(source), content_type)
     if not isinstance(source, bytes | bytearray | memoryview):
+        if not hasattr(source, "__aiter__"):
+            raise _refused("kind", _KINDS)
         # The storage wants the length in advance.
         source = await _gather(source)
     data = bytes(source)
@@ -243,7 +246,7 @@ def _data_url(text: str) -> bytes:
         raise _refused("url", "is a web address, which isn't fetched: download it yourself and give its bytes")
     header, comma, encoded = text.partition(",")
     if not header.startswith("data:") or not header.endswith(";base64") or not comma:
-        raise _refused("kind", "must be bytes, a path object, an async stream of bytes or a base64 data URL")
+        raise _refused("kind", _KINDS)
     try:
         return base64.b64decode(encoded, validate=True)
     except binascii.Error:

@@ -72,6 +72,7 @@ async def test_every_kind_of_source_arrives_whole(
         ("data:image/png;base64,***", "base64"),
         ("iVBORw0KGgo=", "kind"),
         (Path("nowhere.png"), "missing"),
+        (5, "kind"),
     ],
 )
 async def test_a_file_that_would_be_refused_costs_no_call(sandbox: Sandbox, bind: Bind, source: Any, rule: str) -> None:
@@ -79,6 +80,13 @@ async def test_a_file_that_would_be_refused_costs_no_call(sandbox: Sandbox, bind
         with pytest.raises(InvalidRequestError) as caught:
             await blaaiz.files.upload("some-id", source, file_category="identity")
     assert ([rule], []) == ([fault.rule for fault in caught.value.faults], sandbox.journal.calls)
+
+
+async def test_file_options_that_lack_something_are_refused(sandbox: Sandbox, bind: Bind) -> None:
+    async with bind(sandbox) as blaaiz:
+        with pytest.raises(InvalidRequestError, match="file_category: is required"):
+            await blaaiz.customers.upload_file_complete("some-id", {"file": PNG})  # type: ignore[typeddict-item]  # on purpose
+    assert [] == sandbox.journal.calls
 
 
 async def test_a_content_type_that_contradicts_the_content_is_refused(sandbox: Sandbox, bind: Bind) -> None:
