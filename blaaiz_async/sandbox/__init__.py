@@ -10,8 +10,8 @@ from .journal import Call, Journal
 from .limits import Limits
 from .oauth import Credential
 from .server import running, serve
+from .special_values import TABLE as TEST_VALUES
 from .state import Verdict
-from .test_values import TABLE as TEST_VALUES
 from .treasury import Settlement
 
 __all__ = [

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from . import test_values
+from . import special_values
 from .exchange import Answer, refuse
 from .money_checks import check_schema
 from .reference_data import BANKS, OPERATORS, Bank, sepa
-from .test_values import Effect
+from .special_values import Effect
 from .validation import Errors
 
 if TYPE_CHECKING:
@@ -108,14 +108,14 @@ def enquire_name(account_number: str) -> str | None:
     """Give the holder of a Nigerian account, or None when there is no such account."""
     if _NUBAN.fullmatch(account_number) is None:
         return None
-    if test_values.effect(test_values.NAME_ENQUIRY, account_number) is Effect.INVALID:
+    if special_values.effect(special_values.NAME_ENQUIRY, account_number) is Effect.INVALID:
         return None
     return _HOLDERS[(int(account_number) - 123456789) % len(_HOLDERS)]
 
 
 def match_payee(sort_code: str, account_number: str) -> Effect | None:
     """Say how a UK account's holder differs from the name given, None when it does not; refuse what is no account."""
-    effect = test_values.effect(test_values.PAYEE, account_number)
+    effect = special_values.effect(special_values.PAYEE, account_number)
     shaped = _SORT_CODE.fullmatch(sort_code) and _UK_ACCOUNT.fullmatch(account_number)
     if not shaped or effect is Effect.INVALID:
         raise refuse(400, INVALID_UK)
@@ -130,7 +130,7 @@ def is_iban(iban: str) -> bool:
 def sepa_reach(iban: str) -> tuple[bool, bool]:
     """Tell whether an IBAN is reachable by SEPA, and whether at once."""
     bare = "".join(iban.split()).upper()
-    effect = test_values.effect(test_values.IBAN, bare)
+    effect = special_values.effect(special_values.IBAN, bare)
     reachable = sepa(bare) and effect is not Effect.UNREACHABLE
     return reachable, reachable and effect is not Effect.SEPA_ONLY
 

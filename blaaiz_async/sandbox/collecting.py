@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .exchange import refuse
 from .money_events import tell_collection
 from .pricing import pair, price_fixed_debit
-from .test_values import Effect
+from .special_values import Effect
 from .treasury import FEES, OUTSIDE, Transaction
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from . import test_values
+from . import special_values
 from .clock import stamp
 from .collecting import open_collection
 from .exchange import Answer, refuse
@@ -18,7 +18,7 @@ from .money_checks import (
     wallet_of,
 )
 from .reference_data import COLLECTION_METHODS, NETWORKS
-from .test_values import Effect
+from .special_values import Effect
 from .treasury import Treasury
 from .validation import Errors
 
@@ -61,14 +61,14 @@ def initiate(platform: Platform, call: Exchange) -> Answer:
     if customer is not None:
         require_verified(customer)
 
-    amount, by_card = amount_of(body, "amount"), test_values.effect(test_values.CARD, body.get("card_number"))
+    amount, by_card = amount_of(body, "amount"), special_values.effect(special_values.CARD, body.get("card_number"))
     collection = open_collection(
         treasury,
         wallet=wallet,
         method=method,
         amount=amount,
         customer_id=None if customer is None else customer.id,
-        effect=by_card or test_values.effect(test_values.COLLECTION, amount),
+        effect=by_card or special_values.effect(special_values.COLLECTION, amount),
         expires_at=call.at + PAYMENT_SECONDS,
         merchant_reference=body.get("merchant_reference"),
     )
@@ -111,7 +111,7 @@ def initiate_crypto(platform: Platform, call: Exchange) -> Answer:
         method="crypto",
         amount=amount,
         customer_id=None if customer is None else customer.id,
-        effect=test_values.effect(test_values.COLLECTION, amount),
+        effect=special_values.effect(special_values.COLLECTION, amount),
         expires_at=expires_at,
         reference=platform.new_secret()[:15],
     )

@@ -11,7 +11,7 @@ from .crypto import require_crypto
 from .crypto_wallets import fee_of
 from .exchange import Answer, refuse
 from .idempotency import once
-from .test_values import CRYPTO_PAYOUT, Effect, effect
+from .special_values import CRYPTO_PAYOUT, Effect, effect
 from .validation import Errors
 
 if TYPE_CHECKING:

@@ -6,12 +6,12 @@ import re
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from . import test_values
+from . import special_values
 from .clock import stamp
 from .collecting import open_collection
 from .exchange import Answer, refuse
 from .money_checks import amount_of, check_amount, check_schema, customer_of, require_verified
-from .test_values import Effect
+from .special_values import Effect
 from .treasury import Treasury
 from .validation import Errors
 
@@ -52,7 +52,7 @@ def request(platform: Platform, call: Exchange) -> Answer:
         method="interac",
         amount=amount,
         customer_id=None if customer is None else customer.id,
-        effect=test_values.effect(test_values.COLLECTION, amount),
+        effect=special_values.effect(special_values.COLLECTION, amount),
         expires_at=expires_at,
         reference=f"CA{platform.new_secret()[:10]}",
         source={"collection_email": body["email"], "collection_name": body.get("customer_name")},
@@ -78,8 +78,8 @@ def accept(platform: Platform, call: Exchange) -> Answer:
     errors.refuse()
     wallet, number = _wallet(treasury), body["reference_number"]
     fails = number in treasury.accepted or Effect.FAILS in {
-        test_values.effect(test_values.ACCEPT_REFERENCE, number),
-        test_values.effect(test_values.ACCEPT_ANSWER, body.get("security_answer")),
+        special_values.effect(special_values.ACCEPT_REFERENCE, number),
+        special_values.effect(special_values.ACCEPT_ANSWER, body.get("security_answer")),
     }
     if not fails:
         treasury.accepted.add(number)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import test_values
+from . import special_values
 from .clock import stamp
 from .exchange import Answer, refuse
 from .money_checks import (
@@ -22,7 +22,7 @@ from .money_events import tell_payout, tell_payout_initiated
 from .pricing import pair, price_fixed_debit, price_fixed_receipt
 from .recipients import SCHEMAS, check_recipient, find_recipient, require_accounts
 from .reference_data import PAYOUT_METHODS
-from .test_values import Effect
+from .special_values import Effect
 from .treasury import EXCHANGE, FEES, OUTSIDE, Transaction, Treasury
 from .validation import Errors, properties
 
@@ -156,7 +156,7 @@ def _post(treasury: Treasury, wallet: Wallet, quote: Quote, *, back: bool = Fals
 
 
 def _plan(treasury: Treasury, payout: Transaction, quote: Quote, asked: Decimal) -> None:
-    effect = test_values.effect(test_values.PAYOUT, asked)
+    effect = special_values.effect(special_values.PAYOUT, asked)
     end = partial(_finish, treasury, payout, quote)
     treasury.ends[payout.id] = end
 

@@ -9,7 +9,7 @@ from decimal import ROUND_HALF_EVEN, Decimal
 
 import attrs
 
-from . import test_values
+from . import special_values
 
 __all__ = [
     "BANKS",
@@ -206,13 +206,13 @@ def _rate(number: int, source: str, destination: str) -> Rate:
         fixed=Decimal(0),
         swap_enabled=source != destination
         and destination in START_BALANCES
-        and not _closed(test_values.SWAP_PAIR, source, destination),
-        send_enabled=not _closed(test_values.PAYOUT_PAIR, source, destination),
+        and not _closed(special_values.SWAP_PAIR, source, destination),
+        send_enabled=not _closed(special_values.PAYOUT_PAIR, source, destination),
     )
 
 
 def _closed(where: str, source: str, destination: str) -> bool:
-    return test_values.effect(where, f"{source}/{destination}") is test_values.Effect.CLOSED
+    return special_values.effect(where, f"{source}/{destination}") is special_values.Effect.CLOSED
 
 
 RATES = {

@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import test_values
+from . import special_values
 from .clock import stamp
 from .exchange import Answer, refuse
 from .money_checks import check_schema
 from .money_events import tell_refund
-from .test_values import Effect
+from .special_values import Effect
 from .treasury import OUTSIDE, Refund, Treasury
 from .validation import Errors
 
@@ -58,7 +58,7 @@ def initiate(platform: Platform, call: Exchange) -> Answer:
     treasury.refunds[refund.id] = collection.refund = refund
     tell_refund(treasury, refund, "refund_initiated")
     end = treasury.ends[refund.id] = partial(_close, treasury, refund)
-    fails = test_values.effect(test_values.REFUND, collection.amount) is Effect.FAILS
+    fails = special_values.effect(special_values.REFUND, collection.amount) is Effect.FAILS
     treasury.later(lambda _: end("FAILED" if fails else "SUCCESSFUL"))
     body = {"message": "Refund initiated successfully.", "data": show_refund(refund)}
     return Answer(body=body, customer_id=collection.customer_id)

@@ -7,13 +7,13 @@ from datetime import date, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from . import test_values
+from . import special_values
 from .clock import today
 from .countries import is_postal_code
 from .exchange import Answer, refuse
 from .money_checks import check_schema, customer_of, require_verified, wallet_of
 from .money_events import tell_account
-from .test_values import Effect
+from .special_values import Effect
 from .treasury import Account, Treasury
 from .validation import Errors
 
@@ -209,7 +209,7 @@ def _require_profile(customer: Customer, code: str, day: date) -> None:
 
 def _outcome(customer: Customer) -> str:
     name = customer.fields.get("business_name" if customer.is_business else "last_name")
-    effect = test_values.effect(test_values.ACCOUNT, name)
+    effect = special_values.effect(special_values.ACCOUNT, name)
     return {Effect.REJECTED: "REJECTED", Effect.FAILS: "FAILED"}.get(effect or Effect.STAYS, "SUCCESSFUL")
 
 

@@ -240,6 +240,14 @@ class IndividualCustomer(Request):
     id_expiry_date: date | None = None
     id_issue_date: date | None = None
 
+    def __faults__(self, today: date) -> Iterator[Fault]:
+        yield from _birth_faults(self.dob, today)
+
+
+def _birth_faults(birth: date | None, today: date) -> Iterator[Fault]:
+    if birth is not None and birth >= today:
+        yield Fault(field="dob", rule="future", message="must be in the past")
+
 
 @frozen(kw_only=True, repr=False)
 class BusinessCustomer(Request):
@@ -363,6 +371,7 @@ class CustomerUpdate(Request):
                 yield Fault(field=name, rule="mixed", message=text)
         yield from _country_faults(self.country or None, self.incorporation_country or None)
         yield from _incorporation_faults(self.incorporation_date or None, today)
+        yield from _birth_faults(self.dob or None, today)
 
     def __repeatable__(self) -> bool:
         return self.owners is UNSET or all(owner.__repeatable__() for owner in self.owners)
@@ -409,6 +418,9 @@ class KycData(Request):
     operating_state: Text | None = None
     operating_zip_code: Text | None = None
     operating_country: Country | None = None
+
+    def __faults__(self, today: date) -> Iterator[Fault]:
+        yield from _birth_faults(self.dob, today)
 
 
 @frozen(kw_only=True, repr=False)

@@ -28,10 +28,14 @@ def between(low: int, high: int) -> Rule:
 
 FILLED = Rule("empty", lambda value: bool(value.strip()), "filled in, not empty")
 
-Text = Annotated[str, FILLED]
-"""Text with something in it: the platform treats an empty string as missing."""
+# Control characters, and those that turn the direction of what follows: nobody types them, and they hide things.
+_HIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+VISIBLE = Rule("control_character", lambda value: _HIDDEN.search(value) is None, "one line without control characters")
 
-Email = Annotated[str, Rule("email", is_email, "an e-mail address such as ada@example.com")]
+Text = Annotated[str, FILLED, VISIBLE]
+"""One line of text with something in it: the platform treats an empty string as missing."""
+
+Email = Annotated[str, VISIBLE, Rule("email", is_email, "an e-mail address such as ada@example.com")]
 
 Country = Annotated[
     str,

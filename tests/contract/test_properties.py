@@ -57,7 +57,7 @@ def test_any_request_that_passes_our_check_is_one_that_the_contract_takes(id: st
     validator = body_validator(contract.operation(id))
     taken = 0
 
-    @examples(60)
+    @examples(100)
     @given(strategies.of(kind))
     def holds(request: Any) -> None:
         nonlocal taken
@@ -176,7 +176,7 @@ def test_a_bent_answer_is_read_or_refused_with_its_path(id: str, loop: asyncio.R
 def test_a_bent_token_is_read_or_refused_with_its_path(loop: asyncio.Runner) -> None:
     (documented, *_) = (each.payload for each in calls.documented_answers() if each.operation == "oauth_token_create")
 
-    @examples(60)
+    @examples(100)
     @given(bent(documented))
     def holds(answer: Any) -> None:
         platform = Platform([])

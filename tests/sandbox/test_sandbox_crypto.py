@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from blaaiz_async.sandbox import Fault, Sandbox, Verdict
-from blaaiz_async.sandbox.test_values import CRYPTO_PAYOUT, TABLE
+from blaaiz_async.sandbox.special_values import CRYPTO_PAYOUT, TABLE
 from tests.sandbox.sandbox_checking import INDIVIDUAL, Caller, Clock
 
 pytestmark = pytest.mark.anyio
