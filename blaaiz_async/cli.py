@@ -6,6 +6,7 @@ Exit status: 0 all rows done (or valid), 1 some rows refused, failed or left, 2 
 import importlib.util
 import os
 import shlex
+import socket
 import sys
 from collections.abc import Generator
 from contextlib import ExitStack, contextmanager
@@ -36,6 +37,10 @@ app = typer.Typer(
 SANDBOX_ID, SANDBOX_SECRET = "sandbox-client", "sandbox-secret"  # made up, and only good for a sandbox
 RAISED = (6_000, 100_000)
 PLATFORM = (120, 1_500)
+VERIFICATION = (
+    "onboarded is handed over: verification goes on at the platform, minutes to days; "
+    "its end comes as the webhook customer.status_changed"
+)
 _MODULES = {"jobs": "dbos", "sandbox": "starlette"}
 
 
@@ -57,6 +62,24 @@ class _UsageError(Exception):
     """Wrong usage or input: the text says what to change."""
 
 
+def _show_version(wanted: bool) -> None:  # noqa: FBT001  # what typer calls
+    if wanted:
+        from blaaiz_async import __version__
+
+        typer.echo(f"blaaiz-async {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    pass
+
+
 @app.command()
 def onboard(
     file: Annotated[Path | None, typer.Argument(help="CSV or JSON Lines (.jsonl). See also --sample.")] = None,
@@ -72,7 +95,12 @@ def onboard(
         str | None, typer.Option(envvar="BLAAIZ_BASE_URL", help="Another host, such as a served sandbox.")
     ] = None,
     job_db: Annotated[
-        str | None, typer.Option(help="Job database: a path or an SQLAlchemy URL. Default: FILE.job.sqlite.")
+        str | None,
+        typer.Option(
+            help="Job database: a path or an SQLAlchemy URL of SQLite or PostgreSQL. Default: FILE.job.sqlite. It holds "
+            "what was sent, for one host and environment; move it together with FILE. SQLite holds the job of one FILE; "
+            "in PostgreSQL every file name (without its folder) is a job of its own, so don't rename FILE meanwhile."
+        ),
     ] = None,
     results: Annotated[Path | None, typer.Option(help="Results CSV. Default: FILE.results.csv.")] = None,
     max_in_flight: Annotated[int, typer.Option(min=1, max=256, help="Rows under way at once.")] = 16,
@@ -122,6 +150,7 @@ def onboard(
             per_minute=per_minute,
             per_hour=per_hour,
             max_in_flight=max_in_flight,
+            name="--sample" if sample else "",  # never to be taken for a file of the user's with the same name
         )
         summary = _run(settings)
     _tell(summary, resumable=not sandbox)
@@ -136,11 +165,15 @@ def validate(
     from blaaiz_async.onboarding import check_file
 
     rows = invalid = 0
-    for checked in check_file(file):
-        rows += 1
-        invalid += bool(checked.faults)
-        for fault in checked.faults:
-            typer.echo(f"row {checked.place.number} (line {checked.place.line}): {fault}")
+    try:
+        for checked in check_file(file):
+            rows += 1
+            invalid += bool(checked.faults)
+            for fault in checked.faults:
+                typer.echo(f"row {checked.place.number} (line {checked.place.line}): {fault}")
+    except KeyboardInterrupt:
+        typer.echo(f"stopped after {rows} rows", err=True)
+        raise typer.Exit(1) from None
     typer.echo(f"{rows} rows: {rows - invalid} valid, {invalid} invalid")
     raise typer.Exit(1 if invalid else 0)
 
@@ -163,6 +196,7 @@ def serve_sandbox(
 
     if hold and reject:
         raise _UsageError("give either --hold or --reject")
+    _need_port(host, port)
     verdict = Verdict.hold() if hold else Verdict.reject("The image is blurred.") if reject else Verdict.verify()
     made = Sandbox(limits=Limits(per_minute=per_minute, per_hour=per_hour), verdict=verdict, latency=latency)
     typer.echo(f"Sandbox at http://{host}:{port}, {per_minute} calls a minute, {per_hour} an hour. Ctrl-C ends it.")
@@ -191,13 +225,22 @@ def _run(settings: "JobSettings") -> "JobSummary":
     from blaaiz_async.onboarding import run_job
     from blaaiz_async.onboarding.progress import watcher_for
 
-    with watcher_for(_err()) as watcher:
-        return asyncio.run(run_job(settings, watcher))
+    try:
+        with watcher_for(_err()) as watcher:
+            return asyncio.run(run_job(settings, watcher))
+    except KeyboardInterrupt:
+        # Once calls are made, the run itself takes signals and ends in order.
+        typer.echo("stopped before the first call; the same command starts again", err=True)
+        raise typer.Exit(1) from None
 
 
 def _tell(summary: "JobSummary", *, resumable: bool) -> None:
+    from blaaiz_async.onboarding import Outcome
+
     typer.echo(summary.line())
     typer.echo(f"results: {summary.results}")
+    if summary.counts[Outcome.ONBOARDED]:
+        typer.echo(VERIFICATION)
     if summary.stopped_for:
         typer.echo(f"stopped: {summary.stopped_for}", err=True)
     if summary.worth_repeating:
@@ -247,6 +290,17 @@ def _need(*extras: str) -> None:
     missing = [extra for extra in extras if importlib.util.find_spec(_MODULES[extra]) is None]
     if missing:
         raise _UsageError(f"this needs an extra: pip install 'blaaiz-async[{','.join(['cli', *missing])}]'")
+
+
+def _need_port(host: str, port: int) -> None:
+    """See that nothing else listens there: the server would only tell after the address was printed."""
+    try:
+        family, kind, proto, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind, proto) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind(address)
+    except OSError as error:
+        raise _UsageError(f"can't listen at {host}:{port}: {error.strerror}; choose another --host or --port") from None
 
 
 def _err() -> Console:

@@ -16,7 +16,7 @@ from blaaiz_async.core.codec import UNSET, Request, UnsetType
 from blaaiz_async.core.retry import RetryPolicy
 from blaaiz_async.core.tokens import MemoryTokenStore, TokenCache, TokenStore, token_key
 from blaaiz_async.core.transport import Transport
-from blaaiz_async.errors import BlaaizError
+from blaaiz_async.errors import BlaaizError, ConfigurationError
 from blaaiz_async.services.oauth import fetch_token
 from blaaiz_async.settings import Environment, read_settings
 
@@ -51,6 +51,11 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 P = ParamSpec("P")
+
+RESERVED_HEADERS = frozenset(
+    {"authorization", "content-length", "content-type", "host", "idempotency-key", "x-blaaiz-api-key"}
+)
+"""Headers that carry what the client promises: the token, the key of a call, the form of its body."""
 
 _process_tokens = MemoryTokenStore()
 
@@ -143,8 +148,10 @@ class AsyncBlaaiz:
             timeout: As of the client.
             retry: As of the client.
             priority: "interactive", or "bulk" for a job that should let other calls go first.
-            extra_headers: Headers to add to every call, such as a trace id.
+            extra_headers: Headers to add to every call, such as a trace id; none that the client sets itself.
         """
+        if extra_headers is not UNSET and (taken := sorted(RESERVED_HEADERS.intersection(map(str.lower, extra_headers)))):
+            raise ConfigurationError(f"extra_headers can't hold {', '.join(taken)}: the client sets it itself")
         given = {"timeout": timeout, "retry": retry, "priority": priority, "extra_headers": extra_headers}
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not UNSET}
         view = object.__new__(type(self))

@@ -88,7 +88,12 @@ def test_validate_names_row_line_field_and_remedy_but_no_value(folder: Path) -> 
         (("onboard", "good.jsonl", "--sandbox", "--job-db", "no/such/folder.sqlite"), "can't be opened"),
         (("onboard", "good.jsonl", "--sandbox", "--job-db", "bad.jsonl"), "can't be used"),
         (("onboard", "good.jsonl", "--sandbox", "--results", "no/such/out.csv"), "can't be written"),
+        (("onboard", "good.jsonl", "--sandbox", "--job-db", "://"), "SQLite or PostgreSQL"),
+        (("onboard", "good.jsonl", "--sandbox", "--job-db", "postgresql://h:port/x"), "SQLite or PostgreSQL"),
+        (("onboard", "good.jsonl", "--sandbox", "--job-db", "sqlite://"), "must be a file"),
+        (("onboard", "good.jsonl", "--sandbox", "--results", "good.jsonl"), "is the input, and would replace it"),
         (("sandbox", "--hold", "--reject"), "either --hold or --reject"),
+        (("sandbox", "--host", "203.0.113.1"), "choose another --host or --port"),
     ],
 )
 def test_wrong_usage_or_input_exits_with_2_and_says_what_to_change(args: tuple[str, ...], says: str, folder: Path) -> None:
@@ -96,6 +101,17 @@ def test_wrong_usage_or_input_exits_with_2_and_says_what_to_change(args: tuple[s
     assert 2 == ended.returncode
     assert says in ended.stderr
     assert "Traceback" not in ended.stderr
+
+
+def test_a_port_in_use_is_told_before_an_address_is(folder: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        ended = run("sandbox", "--port", str(taken.getsockname()[1]), cwd=folder)
+    assert (2, "") == (ended.returncode, ended.stdout)
+    assert "choose another --host or --port" in ended.stderr
+
+
+def test_the_version_is_told(folder: Path) -> None:
+    assert f"blaaiz-async {blaaiz_async.__version__}\n" == run("--version", cwd=folder).stdout
 
 
 def test_onboard_exits_with_0_when_every_row_is_done_and_1_otherwise(folder: Path) -> None:
@@ -162,6 +178,35 @@ main()
     )
     assert 2 == ended.returncode
     assert says in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("command_name", "says"), [("onboard", "stopped before the first call"), ("validate", "stopped after 0 rows")]
+)
+def test_ctrl_c_while_rows_are_checked_ends_with_a_word(command_name: str, says: str, folder: Path) -> None:
+    code = f"""
+import signal, sys
+from blaaiz_async.onboarding import job
+def interrupted(*args, check=job.check_row):
+    signal.raise_signal(signal.SIGINT)
+    return check(*args)
+job.check_row = interrupted
+sys.argv = ["blaaiz-async", {command_name!r}, "good.jsonl"]
+from blaaiz_async.cli import main
+main()
+"""
+    ended = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env=environment(BLAAIZ_CLIENT_ID="a", BLAAIZ_CLIENT_SECRET="b", BLAAIZ_BASE_URL="http://localhost:9"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert 1 == ended.returncode
+    assert ended.stderr.startswith(says)
+    assert "Traceback" not in ended.stderr
+    assert not (folder / "good.jsonl.results.csv").exists()
 
 
 def test_validate_needs_neither_jobs_nor_sandbox(folder: Path) -> None:

@@ -85,10 +85,6 @@ class _Prepared:
     key: str | None = None
 
 
-class _Echo(Exception):  # noqa: N818  # a mark, never seen by callers
-    """The refusal may be the echo of our own first attempt."""
-
-
 class _Course:
     """What has happened to one call so far."""
 
@@ -182,19 +178,23 @@ class Caller:
             raise
 
     async def _recover(self, operation: Operation[T], prepared: _Prepared, error: UnprocessableEntityError) -> T:
-        """Read back what an earlier attempt made, after the platform refused the repeat because of its key."""
+        """Read back what the key made before, by this call or an earlier one, after the platform refused it as taken."""
         key, value = operation.key, prepared.key
-        if key is None or key.recover is None or value is None or not isinstance(error.__cause__, _Echo):
-            raise error from None
+        if key is None or key.recover is None or value is None or key.field not in error.errors:
+            raise error
         try:
             reply, payload = await self._run(self._prepare(key.recover, {"id": value}, {}, None))
+            read = key.recover if key.adopt is not None else evolve(operation, under=key.recover.under)
+            found = reading.payload(read, reply, payload)
         except BlaaizError as failure:
-            text = f"{key.field} {value} is taken, most likely by our own first attempt, which can't be read back yet"
+            text = f"{key.field} {value} is taken, most likely by an earlier attempt, which can't be read back yet"
             raise OutcomeUnknownError(operation.id, text, status_code=422) from failure
-        read = key.recover if key.adopt is not None else evolve(operation, under=key.recover.under)
-        found = reading.payload(read, reply, payload)
-        if key.same is not None and not key.same(prepared.request, found):
-            raise error from None  # the key was used before, for something else
+        same = True if key.same is None else key.same(prepared.request, found)
+        if same is None:
+            text = f"{key.field} {value} is taken, and what it made can't be told from something else"
+            raise OutcomeUnknownError(operation.id, text, status_code=422) from error
+        if not same:
+            raise error  # the key was used before, for something else
         return cast("T", found if key.adopt is None else key.adopt(found))
 
     async def page(
@@ -305,14 +305,15 @@ class Caller:
         course = _Course(anyio.current_time() + retry.deadline)
         try:
             reply, payload = await retry.run(lambda: self._attempt(prepared, course), waited=lambda: course.waited)
-        except BlaaizError as error:
-            settled = isinstance(error, OutcomeUnknownError) or isinstance(error.__cause__, _Echo)
-            if settled or not course.perhaps_sent or prepared.operation.safety is Safety.READ:
+        except Exception as error:
+            operation = prepared.operation
+            taken = isinstance(error, APIStatusError) and operation.key is not None and operation.key.field in error.errors
+            if isinstance(error, OutcomeUnknownError) or taken or not course.perhaps_sent or operation.safety is Safety.READ:
                 raise
             # Whatever ended the last attempt, an earlier one may have done what was asked.
-            raise OutcomeUnknownError(
-                prepared.operation.id, f"no attempt was answered for certain; the last: {error}"
-            ) from error
+            what = str(error) if isinstance(error, BlaaizError) else type(error).__name__
+            text = f"no attempt was answered for certain; the last: {what}"
+            raise OutcomeUnknownError(operation.id, text) from error
         if (kept := _last_reply.get()) is not None:
             kept.append(reply)
         return reply, payload
@@ -341,6 +342,7 @@ class Caller:
                 budget.unanswered(sent=sent and not isinstance(error, NeverSent))
             if isinstance(error, Unanswered):
                 raise self._unanswered(prepared, course, error) from error
+            course.perhaps_sent = course.perhaps_sent or (sent and isinstance(error, Exception))
             raise
         if budget is not None:
             budget.answered(reply.status, reply.headers)
@@ -412,8 +414,8 @@ class Caller:
                 raise OutcomeUnknownError(operation.id, str(error), status_code=status) from error
             course.perhaps_sent = True
             raise Again(error)
-        if course.perhaps_sent and operation.key is not None and operation.key.field in error.errors:
-            raise error from _Echo()
+        if operation.key is not None and operation.key.field in error.errors:
+            raise error  # `_recover` looks whose it is
         if course.perhaps_sent and operation.safety is not Safety.READ:
             # The refusal may be the echo of our own first attempt: gone, because we deleted it; locked, because we did it.
             text = f"an earlier attempt may have succeeded; the repeat was refused: {error}"

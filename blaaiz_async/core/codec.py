@@ -143,7 +143,10 @@ def to_json(value: Any) -> bytes:
 
 def from_json(data: bytes) -> Any:
     """Read JSON; a number with a fraction or exponent becomes a Decimal. Raises ValueError."""
-    return _decoder.decode(data)
+    try:
+        return _decoder.decode(data)
+    except (ArithmeticError, RecursionError) as error:  # a number or a nesting beyond any use
+        raise ValueError(type(error).__name__) from None
 
 
 def encode(record: Any) -> Any:

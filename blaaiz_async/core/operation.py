@@ -42,8 +42,8 @@ class Key:
     recover: "Operation[Any] | None" = None
     """For a key that guards but doesn't replay: the read that finds the first one by it. Its path takes the key as `id`.
     None: the platform itself answers a repeat with what the first one made."""
-    same: Callable[[Any, Any], bool] | None = None
-    """Takes the request and what was found; tells whether the one can have made the other."""
+    same: Callable[[Any, Any], bool | None] | None = None
+    """Takes the request and what was found; tells whether the one can have made the other, or None if that can't be told."""
     adopt: Callable[[Any], Any] | None = None
     """Turns what `recover` answers into this operation's own answer. None: it reads as one without more ado."""
 

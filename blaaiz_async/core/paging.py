@@ -1,7 +1,7 @@
 """A page of rows, and the iteration over all pages."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from typing import Any, Generic, TypeVar
+from typing import Generic, TypeVar
 
 import anyio
 from attrs import frozen
@@ -58,7 +58,8 @@ class _Iteration(AsyncIterator[T]):
     """All rows, reading at most one page ahead, and that only once half of a page has been taken.
 
     Rows come newest first, so a record made meanwhile pushes older ones onto the next page, where they would come twice: a
-    row whose id was on the page before is left out. It is no generator, so that leaving the loop leaves nothing to close.
+    row whose id has been there is left out. One that is removed meanwhile pulls another onto a page already
+    read, where it is missed. It is no generator, so that leaving the loop leaves nothing to close.
     """
 
     def __init__(self, fetch: Callable[[int], Awaitable[Rows[T]]], start: int) -> None:
@@ -67,7 +68,7 @@ class _Iteration(AsyncIterator[T]):
         self._place = 0
         self._following: int | None = start
         self._ahead: _Ahead[Rows[T]] | None = None
-        self._before = frozenset[Any]()
+        self._seen: set[object] = set()
 
     async def __anext__(self) -> T:
         while True:
@@ -76,7 +77,7 @@ class _Iteration(AsyncIterator[T]):
                 if self._ahead is None and self._following is not None and 2 * self._place >= len(self._rows):
                     self._ahead = _Ahead(self._fetch, self._following)
                 self._place += 1
-                if _id_of(row) not in self._before:
+                if (id := _id_of(row)) is None or id not in self._seen:
                     return row
             elif self._following is None:
                 raise StopAsyncIteration
@@ -85,9 +86,11 @@ class _Iteration(AsyncIterator[T]):
 
     async def _turn(self, following: int) -> None:
         ahead, self._ahead = self._ahead, None
-        self._before = frozenset(map(_id_of, self._rows)) - {None}
+        self._seen.update(map(_id_of, self._rows))
         self._rows, self._following = await (ahead.get() if ahead is not None else self._fetch(following))
         self._place = 0
+        if self._seen.issuperset(map(_id_of, self._rows)):
+            self._following = None  # nothing new: the same page again, from a platform that doesn't count pages
 
 
 def _id_of(row: object) -> object:

@@ -1,5 +1,6 @@
 """What an answer means: a payload, a page, or an error."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -44,7 +45,9 @@ def page(operation: Operation[list[T]], reply: Reply, found: Any, number: int) -
     meta = codec.as_object(whole.get("meta")) or whole  # some listings tell their page beside `data`
     told, last, total, size = (_count(meta, name) for name in ("current_page", "last_page", "total", "per_page"))
     if told is None and last is None and total is None:
-        last, total = number, len(items)  # an answer without paging holds everything
+        # Nothing tells where it ends: the links may, and else the first page without a new row.
+        links = codec.as_object(whole.get("links"))
+        last = number if "next" in links and links["next"] is None else None
     elif last is None and total is not None and size:
         last = max(1, -(-total // size))
     if told not in (None, number):
@@ -73,6 +76,7 @@ def error(operation: Operation[Any], reply: Reply, found: Any) -> APIStatusError
     message = body.get("message") or body.get("error_description") or body.get("error")
     if not isinstance(message, str) or not message:
         message = "no message" if found is not None else "no JSON body"
+    message = _masked(message)
     code = body.get("code") or body.get("error")
     details: dict[str, Any] = {
         "status_code": reply.status,
@@ -92,7 +96,15 @@ def error(operation: Operation[Any], reply: Reply, found: Any) -> APIStatusError
 
 
 def _field_errors(given: Any) -> dict[str, list[str]]:
-    return {name: [str(text) for text in codec.as_list(texts)] for name, texts in codec.as_object(given).items()}
+    return {name: [_masked(str(text)) for text in codec.as_list(texts)] for name, texts in codec.as_object(given).items()}
+
+
+_CARD_NUMBER = re.compile(r"\b\d(?:[ -]?\d){12,18}\b")
+
+
+def _masked(text: str) -> str:
+    """Return the platform's words without anything that may be a card number."""
+    return _CARD_NUMBER.sub("[number]", text)
 
 
 def _seconds(text: str | None) -> float | None:

@@ -12,6 +12,7 @@ T = TypeVar("T")
 News = Callable[[], Awaitable[object]]
 """Returns when there may be news, such as the `receive` of a stream that a webhook handler sends to."""
 
+SHORTEST_WAIT = 1.0
 FIRST_WAIT = 2.0
 LONGEST_WAIT = 30.0
 """Seconds between two looks: from the first to the longest they double, so that a long wait costs two calls a minute."""
@@ -53,6 +54,13 @@ async def until_settled(
         left = give_up - anyio.current_time()
         if left <= 0:
             raise NotSettledError(what, deadline, last)
+        looked = anyio.current_time()
         with anyio.move_on_after(min(wait, left)):
-            await (news() if news is not None else anyio.sleep_forever())
+            try:
+                await (news() if news is not None else anyio.sleep_forever())
+            except (anyio.EndOfStream, anyio.ClosedResourceError):
+                news = None  # no more will come: it polls
+                await anyio.sleep_forever()
+        # However often there is news, the platform isn't asked more than once a second.
+        await anyio.sleep(max(0.0, min(SHORTEST_WAIT, left) - (anyio.current_time() - looked)))
         wait = min(2 * wait, LONGEST_WAIT)

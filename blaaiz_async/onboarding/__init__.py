@@ -1,8 +1,8 @@
 """Onboards customers from a file, durably (extra `jobs`): read, check, run, resume, report.
 
 `check_file` finds what is wrong with a file without any call; `run_job` onboards it. The rooms, in the order in which a
-row passes through: `reader`, `filecheck`, `checking`, `ledger`, `job`, `engine` (which alone knows DBOS), `flow`,
-`outcome`, `report`; `progress` shows how it goes.
+row passes through: `reader`, `filecheck`, `checking`, `ledger`, `job`, `identity`, `lock`, `engine` (which alone knows
+DBOS), `flow`, `outcome`, `report`; `progress` shows how it goes.
 """
 
 import importlib

@@ -31,6 +31,7 @@ OWNER_SLOTS = ("id_document_front", "id_document_back")
 _OWNER_FIELDS = frozenset({a.name for a in attrs.fields(OwnerCreate)} | set(OWNER_SLOTS))
 _TWO_SIDED = frozenset({"drivers_license", "id_card", "resident_permit"})
 _MAX_ID = 200
+_ALWAYS_REQUIRED = frozenset({"email", "country"})  # contract/customers.yaml customers_create
 
 _TYPES: dict[str, type[IndividualCustomer | BusinessCustomer]] = {
     "individual": IndividualCustomer,
@@ -66,6 +67,15 @@ class Plan(Record):
         else:
             parts = ("individual", request.email.casefold(), request.id_number)
         return sha256(to_json(parts)).hexdigest()
+
+    @property
+    def calls(self) -> int:
+        """How many API calls it takes when nothing goes wrong; uploads to the storage are none."""
+        create, attach, submit, read_owners = 1, 1, 1, 1
+        if isinstance(self.request, IndividualCustomer):
+            return create + len(self.files) + attach
+        owners = [len(files) + attach for files in self.owner_files if files]
+        return create + (read_owners if owners else 0) + sum(owners) + 2 * len(self.documents) + submit
 
     def creation_digest(self) -> str:
         """Return a digest of what the create call sends."""
@@ -127,15 +137,18 @@ class _RowCheck:
         request_type = _TYPES.get(kind) if isinstance(kind, str) else None
         if request_type is None:
             self._add("type", "missing" if kind is None else "value", "must be individual or business")
-        business = request_type is BusinessCustomer
+        individual, business = request_type is IndividualCustomer, request_type is BusinessCustomer
         files = self._files(fields, FILE_SLOTS, "")
-        owners, owner_files = self._owners(fields.pop("owners", None), business=business)
-        documents = self._documents(fields.pop("documents", None), business=business)
+        owners, owner_files = self._owners(fields.pop("owners", None), allowed=not individual)
+        given_documents = fields.pop("documents", None)
+        documents = self._documents(given_documents, allowed=not individual)
         slots = [name for name in FILE_SLOTS if fields.pop(name, None) is not None]
-        if request_type is None:
-            return None
         if owners is not None:
             fields["owners"] = owners
+        if request_type is None:
+            self._by_either_type(fields)
+            self._phones(fields, owners)
+            return None
         request = self._request(request_type, fields)
         if business:
             for name in slots:
@@ -143,14 +156,12 @@ class _RowCheck:
             # The platform may default to MINIMAL; without knowing, only the fuller checks keep a submit from being refused.
             if fields.get("kyb_scope") != "MINIMAL":
                 self._full_scope(owners or [], owner_files)
-            if not any(each.request.type in FORMATION_DOCUMENTS for each in documents) and not self._has("documents."):
+            if not self._has("documents", exactly=True) and not _holds_formation_document(given_documents):
                 kinds = ", ".join(sorted(FORMATION_DOCUMENTS))
                 self._add("documents", "no_formation_document", f"must hold one of {kinds}")
         else:
             self._individual_files(fields, slots)
-        self._phone(fields, "")
-        for index, owner in enumerate(owners or []):
-            self._phone(owner, f"owners.{index}.")
+        self._phones(fields, owners)
         if request is None:
             return None
         return Plan(request=request, files=files, owner_files=tuple(owner_files), documents=tuple(documents))
@@ -162,6 +173,15 @@ class _RowCheck:
         self._faults += faults
         return request
 
+    def _by_either_type(self, fields: Mapping[str, Any]) -> None:
+        """Find the faults that a row has whichever its type is, or that the type has which a field belongs to."""
+        for name, request_type in _TYPES.items():
+            known = {a.name for a in attrs.fields(request_type)}
+            part = {field: value for field, value in fields.items() if field in known}
+            _, faults = read_request(request_type, {**part, "type": name}, self._today)
+            given = part.keys() | _ALWAYS_REQUIRED
+            self._faults += [fault for fault in faults if fault.field.split(".")[0] in given]
+
     def _individual_files(self, fields: Mapping[str, Any], slots: list[str]) -> None:
         # contract/customers.yaml customers_attach_files: only id_file starts the verification.
         if "id_file" not in slots:
@@ -169,34 +189,53 @@ class _RowCheck:
         if fields.get("id_type") == "passport" and "id_file_back" in slots:
             self._add("id_file_back", "passport_back", "a passport has no back; take it out")
 
-    def _full_scope(self, owners: list[dict[str, Any]], owner_files: list[dict[str, Path]]) -> None:
+    def _full_scope(self, owners: list[Any], owner_files: list[dict[str, Path]]) -> None:
         # contract/customers.yaml x-state-machines.submit_readiness.business_full_only
         if not owners:
             if not self._has("owners"):
                 self._add("owners", "missing", "at least one owner is required")
             return
-        readable = [read_request(OwnerCreate, owner, self._today)[0] for owner in owners]
-        if all(readable):
-            records = cast("list[OwnerCreate]", readable)
-            self._faults += [*owners_sum_faults(records), *owner_email_faults(records)]
+        # Each by itself, so that a fault elsewhere in an owner doesn't hide one of all owners together.
+        shares, emails = self._each_owners("ownership_percentage", owners), self._each_owners("email", owners)
+        if None not in shares:
+            self._faults += owners_sum_faults(cast("list[OwnerCreate]", shares))
+        nobody = OwnerCreate(first_name="-", last_name="-")
+        self._faults += owner_email_faults([each or nobody for each in emails])
         for index, (owner, files) in enumerate(zip(owners, owner_files, strict=True)):
-            where, kind = f"owners.{index}.", owner.get("id_document_type")
+            if not isinstance(owner, dict):
+                continue
+            where, kind = f"owners.{index}.", cast("dict[str, Any]", owner).get("id_document_type")
             front, back = (slot in files or self._has(where + slot) for slot in OWNER_SLOTS)
             if not front:
                 self._add(f"{where}id_document_front", "missing", "is required for each owner")
             if kind in _TWO_SIDED and not back:
                 self._add(f"{where}id_document_back", "missing", f"is required with id_document_type {kind}")
 
-    def _owners(self, given: object, *, business: bool) -> tuple[list[dict[str, Any]] | None, list[dict[str, Path]]]:
+    def _each_owners(self, field: str, owners: list[Any]) -> list[OwnerCreate | None]:
+        """Return owners with nothing but one field; None for one whose field can't be read."""
+        parts = [
+            {"first_name": "-", "last_name": "-", field: cast("dict[str, Any]", owner).get(field)}
+            if isinstance(owner, dict)
+            else {}
+            for owner in owners
+        ]
+        return [read_request(OwnerCreate, part, self._today)[0] for part in parts]
+
+    def _owners(self, given: object, *, allowed: bool) -> tuple[list[Any] | None, list[dict[str, Path]]]:
+        """Return the owners without their files, and the files; what isn't an object keeps its place among the owners."""
         if given is None:
             return None, []
-        entries = self._objects(given, "owners")
-        if not business:
+        if not allowed:
             self._add("owners", "not_allowed", "belong to a business")
             return None, []
-        owners: list[dict[str, Any]] = []
+        owners: list[Any] = []
         files: list[dict[str, Path]] = []
-        for index, entry in enumerate(entries):
+        for index, item in enumerate(self._list(given, "owners")):
+            entry = _object(item)
+            if entry is None:
+                owners.append(item)  # a fault that reading the whole request finds
+                files.append({})
+                continue
             where = f"owners.{index}."
             self._unknown(entry, _OWNER_FIELDS, where)
             owner = {name: value for name, value in entry.items() if name in _OWNER_FIELDS}
@@ -206,16 +245,18 @@ class _RowCheck:
             owners.append({name: value for name, value in owner.items() if name not in OWNER_SLOTS})
         return owners, files
 
-    def _documents(self, given: object, *, business: bool) -> list[DocumentPlan]:
+    def _documents(self, given: object, *, allowed: bool) -> list[DocumentPlan]:
         if given is None:
             return []
-        entries = self._objects(given, "documents")
-        if entries and not business:
+        if given and not allowed:
             self._add("documents", "not_allowed", "belong to a business; an individual has id_file and the like")
             return []
         plans: list[DocumentPlan] = []
-        for index, entry in enumerate(entries):
-            where = f"documents.{index}"
+        for index, item in enumerate(self._list(given, "documents")):
+            where, entry = f"documents.{index}", _object(item)
+            if entry is None:
+                self._add(where, "value", "must be an object")
+                continue
             self._unknown(entry, DOCUMENT_FIELDS, f"{where}.")
             fields = {name: value for name, value in entry.items() if name in DOCUMENT_FIELDS}
             path = self._files(fields, ("file",), f"{where}.").get("file")
@@ -227,18 +268,11 @@ class _RowCheck:
                 plans.append(DocumentPlan(request=request, path=path))
         return plans
 
-    def _objects(self, given: object, field: str) -> list[dict[str, Any]]:
-        if not isinstance(given, list):
-            self._add(field, "value", "must be a list of objects")
-            return []
-        found: list[dict[str, Any]] = []
-        for index, entry in enumerate(cast("list[object]", given)):
-            if isinstance(entry, dict):
-                entries = cast("dict[str, Any]", entry)
-                found.append({name: value for name, value in entries.items() if value is not None})
-            else:
-                self._add(f"{field}.{index}", "value", "must be an object")
-        return found
+    def _list(self, given: object, field: str) -> list[object]:
+        if isinstance(given, list):
+            return cast("list[object]", given)
+        self._add(field, "value", "must be a list of objects")
+        return []
 
     def _files(self, fields: Mapping[str, Any], slots: tuple[str, ...], prefix: str) -> dict[str, Path]:
         found: dict[str, Path] = {}
@@ -255,14 +289,33 @@ class _RowCheck:
                 self._faults.append(refused.at(prefix + slot))
         return found
 
+    def _phones(self, fields: Mapping[str, Any], owners: list[Any] | None) -> None:
+        self._phone(fields, "")
+        for index, owner in enumerate(owners or []):
+            if isinstance(owner, dict):
+                self._phone(cast("dict[str, Any]", owner), f"owners.{index}.")
+
     def _phone(self, fields: Mapping[str, Any], prefix: str) -> None:
         if isinstance(given := fields.get("phone"), str):
             faults = check(_PhoneOnly(phone=given), self._today)
             self._faults += [attrs.evolve(fault, field=f"{prefix}phone") for fault in faults]
 
-    def _has(self, prefix: str) -> bool:
-        """Tell whether a fault of this field or below it is known already, so that it isn't reported twice."""
-        return any(fault.field.startswith(prefix) for fault in self._faults)
+    def _has(self, field: str, *, exactly: bool = False) -> bool:
+        """Tell whether a fault of this field, or else below it, is known already, so that it isn't reported twice."""
+        return any(fault.field == field or (not exactly and fault.field.startswith(field)) for fault in self._faults)
+
+
+def _object(given: object) -> dict[str, Any] | None:
+    """Return what an object holds, nulls left out; None for anything else."""
+    if not isinstance(given, dict):
+        return None
+    return {name: value for name, value in cast("dict[str, Any]", given).items() if value is not None}
+
+
+def _holds_formation_document(given: object) -> bool:
+    entries = map(_object, cast("list[object]", given)) if isinstance(given, list) else ()
+    kinds = [entry.get("type") for entry in entries if entry is not None]
+    return any(isinstance(kind, str) and kind in FORMATION_DOCUMENTS for kind in kinds)
 
 
 @frozen(kw_only=True, repr=False)

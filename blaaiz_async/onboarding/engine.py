@@ -1,7 +1,8 @@
 """Durable rows: the only room that knows DBOS.
 
-A row is one workflow, `job:external_id`; each call of its flow is a step, whose result is kept once it is there. Nothing
-personal is kept: inputs are digests and ids, results are ids and states, and no error is ever raised into a workflow.
+A row is one workflow, named by its job and a digest of its external_id; each call of its flow is a step, whose result is
+kept once it is there. Nothing personal is kept: inputs are digests and ids, results are ids and states, and no error is
+ever raised into a workflow.
 
 A row that can't go on, whether the network failed, Ctrl-C came or the process died, is left as it is: its workflow stays
 pending, and the next run takes it up at the same step. The first step that runs after that may have run before, and is
@@ -25,6 +26,7 @@ import attrs
 from attrs import define, frozen
 from dbos import DBOS, DBOSConfig, Serializer, SetWorkflowID, WorkflowHandleAsync, WorkflowStatus
 from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
 
 from blaaiz_async.onboarding.flow import Step
 from blaaiz_async.onboarding.outcome import JobStoppedError, Outcome, RowInterruptedError, RowOutcome, RowRefusedError, judge
@@ -32,11 +34,13 @@ from blaaiz_async.onboarding.reader import InputError
 
 __all__ = ["Engine", "RowWork", "database_url"]
 
-_FORMAT = "1"
+_FORMAT = "2"
 """Version of the steps and what they keep. A new one can't take up rows of the old, so it only changes when they do."""
 _POLL_SECONDS = 0.2
 _KEEP_SECONDS = 5.0
 _ERROR = "blaaiz_error"
+_CREATE = "create"
+"""The step of the flow that makes the customer."""
 _UNFINISHED = frozenset({"PENDING", "ENQUEUED", "DELAYED"})
 
 Work = Callable[["RowWork", Step, datetime, str], Awaitable[RowOutcome]]
@@ -57,7 +61,11 @@ def database_url(given: str) -> str:
     """Return an SQLAlchemy URL for a path or a URL of SQLite or PostgreSQL."""
     if "://" not in given:
         return f"sqlite:///{given}"
-    if make_url(given).get_backend_name() not in {"sqlite", "postgresql"}:
+    try:
+        known = make_url(given).get_backend_name() in {"sqlite", "postgresql"}
+    except (ArgumentError, ValueError):
+        known = False
+    if not known:
         raise InputError("--job-db takes a path, or a URL of SQLite or PostgreSQL")
     return given
 
@@ -100,7 +108,7 @@ class Engine:
     """Runs rows durably, within one event loop. Only one may be open in a process (DBOS is a singleton).
 
     Args:
-        job: digest that names the job: the same file, host and credential go on with the same rows.
+        job: digest that names the job, as `JobIdentity.digest` gives it.
         url: SQLAlchemy URL of the job database.
         work: the flow of a row.
     """
@@ -113,6 +121,7 @@ class Engine:
         self._queue = f"{job}-{self._run[:8]}"
         self._rows: dict[str, _UnderWay] = {}
         self._stopping = False
+        self._calls = 0
         self._stopped_for: JobStoppedError | None = None
 
     async def open(self) -> None:
@@ -183,14 +192,22 @@ class Engine:
             kept = _Inputs.of(status)
             if status.status in _UNFINISHED:
                 if kept.digest != row.digest:
-                    text = "the row changed after work on it began; put it back as it was, or give it a new external_id"
-                    return RowOutcome(outcome=Outcome.FAILED, customer_id=kept.earlier, detail=text)
+                    # Never "give it a new external_id": the create may have been sent, and would be sent again.
+                    text = (
+                        "the row changed after work on it began, and its customer may exist already: put it back as it "
+                        "was; what is to change, change afterwards on the platform (customers.update)"
+                    )
+                    customer_id = kept.earlier or await self._customer_of(workflow_id)
+                    return RowOutcome(outcome=Outcome.FAILED, customer_id=customer_id, detail=text)
                 return await self._resume(workflow_id, row)
             if status.status != "SUCCESS":
                 return RowOutcome(outcome=Outcome.FAILED, detail=f"the job database has it as {status.status}")
             end = _end_of(cast("dict[str, str]", status.output))
-            if end.outcome != Outcome.REFUSED or kept.digest == row.digest:
+            if kept.digest == row.digest:
                 return end
+            if end.outcome != Outcome.REFUSED:
+                text = "the row has changed since; the platform holds the earlier data: correct it there (customers.update)"
+                return attrs.evolve(end, detail=text)
             if end.customer_id and kept.creation != row.creation:
                 text = (
                     "the platform holds this customer with the earlier data; correct it there (customers.update), "
@@ -201,7 +218,16 @@ class Engine:
         return RowOutcome(outcome=Outcome.PENDING)
 
     def _workflow_id(self, row: RowWork, attempt: int) -> str:
-        return f"{self._job}:{row.external_id}" if attempt == 1 else f"{self._job}.{attempt}:{row.external_id}"
+        # A digest, since an external_id may be personal itself, such as an e-mail address.
+        name = hashlib.sha256(row.external_id.encode()).hexdigest()[:32]
+        return f"{self._job}:{name}" if attempt == 1 else f"{self._job}.{attempt}:{name}"
+
+    async def _customer_of(self, workflow_id: str) -> str:
+        """Return the customer that an unfinished row is known to have made, or nothing."""
+        for step in await DBOS.list_workflow_steps_async(workflow_id):
+            if step["function_name"] == _CREATE and (kept := cast("dict[str, Any]", step["output"] or {})).get("value"):
+                return str(kept["value"]["id"])
+        return ""
 
     async def _start(self, workflow_id: str, row: RowWork, earlier: str) -> RowOutcome:
         under_way = self._enter(workflow_id, row)
@@ -269,6 +295,15 @@ class Engine:
         """Whether no further step may begin."""
         return self._stopping
 
+    @property
+    def calls(self) -> int:
+        """How many steps have run in this process: about as many API calls were made."""
+        return self._calls
+
+    def count_call(self) -> None:
+        """Count a step that runs, and isn't read back."""
+        self._calls += 1
+
     def _leave(self, under_way: _UnderWay, end: RowOutcome) -> None:
         if not under_way.done.done():
             under_way.done.set_result(end)
@@ -299,6 +334,7 @@ class _Steps:
             # Of the steps of a resumed row, only the first that isn't read back can have been under way.
             repeated = self._under_way.resumed and not self._under_way.lived
             self._under_way.lived = True
+            self._engine.count_call()
             try:
                 return {"value": await action(repeated)}
             except Exception as error:  # noqa: BLE001  # nothing may be raised into DBOS, which would keep its text
@@ -313,7 +349,7 @@ class _Steps:
         if "refused" in kept:
             raise RowRefusedError(kept["refused"])
         value = kept["value"]
-        if name == "create":
+        if name == _CREATE:
             self._under_way.customer_id = cast("dict[str, str]", value)["id"]
         return value
 
@@ -359,8 +395,3 @@ def _end_of(kept: dict[str, str]) -> RowOutcome:
         verification_status=kept["verification_status"],
         detail=kept["detail"],
     )
-
-
-def job_name(*parts: str) -> str:
-    """Name a job by what it works on: file, host, credential, environment."""
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]

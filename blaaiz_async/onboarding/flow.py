@@ -158,19 +158,33 @@ class Flow:
             async def look() -> bool | None:
                 return self._is_handed_over(await self.api.customers.get(customer_id)) or None
 
+            async def echo() -> bool:
+                if await look() or await self._is_locked(customer_id):
+                    return True
+                text = "files that may be attached already were refused; look at this customer on the platform"
+                raise RowInterruptedError(f"{text}; the next run tries again")
+
             async def send() -> bool:
-                try:
-                    await self.api.customers.upload_files(customer_id, CustomerFiles(**ids))
-                except BadRequestError:
-                    # contract/customers.yaml customers_attach_files: refused while a review is in progress, and only
-                    # these files could have started one.
-                    if not repeated:
-                        raise
+                await self.api.customers.upload_files(customer_id, CustomerFiles(**ids))
                 return True
 
-            return await self._once(send, look, repeated=repeated)
+            return await self._once(send, look, repeated=repeated, echo=echo)
 
         await self.step("attach", attach)
+
+    async def _is_locked(self, customer_id: str) -> bool:
+        """Tell whether a review keeps an individual from being changed, which a PENDING status doesn't show.
+
+        contract/customers.yaml customers_attach_files: uploads are refused while a review is in progress. An upload
+        target for id_file was given for this customer before; if the same request is refused now while the customer can
+        still be read, a review has begun, and it is id_file, attached together with all others, that begins one. If a
+        target is given, nothing is proven: whether targets are refused during a review is a reading of that rule.
+        """
+        try:
+            await self.api.files.get_presigned_url({"customer_id": customer_id, "file_category": _CATEGORY["id_file"]})
+        except BadRequestError:
+            return True
+        return False
 
     def _uploader(self, customer_id: str, path: Path, category: FileCategory) -> Callable[[bool], Awaitable[str]]:
         async def upload(_repeated: bool) -> str:  # noqa: FBT001  # a file uploaded twice is attached once
@@ -258,26 +272,38 @@ class Flow:
 
     # -- once --------------------------------------------------------------------------------------------------------
 
-    async def _once(self, send: Callable[[], Awaitable[T]], look: Callable[[], Awaitable[T | None]], *, repeated: bool) -> T:
+    async def _once(
+        self,
+        send: Callable[[], Awaitable[T]],
+        look: Callable[[], Awaitable[T | None]],
+        *,
+        repeated: bool,
+        echo: Callable[[], Awaitable[T]] | None = None,
+    ) -> T:
         """Send a write so that it takes effect once, however often its answer is lost.
 
         Args:
             send: makes the call.
             look: finds what an earlier call has done, or None.
             repeated: whether it may have been sent before.
+            echo: decides what a 400 means that may be the echo of an earlier call of this step, where `look` can't see
+                what that did; gives the result, or raises.
         """
         unknown, settled = repeated or bool(self.earlier), self.settled
+        perhaps_sent = repeated
         for attempt in range(_ATTEMPTS):
             if unknown and (found := await self._look_until(settled, look)) is not None:
                 return found
             try:
                 return await send()
             except (OutcomeUnknownError, ResponseDecodeError):
-                unknown, settled = True, self.now() + SETTLE_SECONDS
+                unknown, perhaps_sent, settled = True, True, self.now() + SETTLE_SECONDS
                 if attempt + 1 == _ATTEMPTS:
                     break
-            except (BadRequestError, ConflictError, UnprocessableEntityError):
+            except (BadRequestError, ConflictError, UnprocessableEntityError) as refusal:
                 # "Already there" and "already under review" come as 4xx: if it may be our own doing, it may be done.
+                if perhaps_sent and echo is not None and isinstance(refusal, BadRequestError):
+                    return await echo()
                 if unknown and (found := await look()) is not None:
                     return found
                 raise

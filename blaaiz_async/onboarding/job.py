@@ -17,7 +17,7 @@ from blaaiz_async.onboarding.checking import check_row
 from blaaiz_async.onboarding.ledger import Ledger, LedgerRow
 from blaaiz_async.onboarding.outcome import Outcome, RowInterruptedError, RowOutcome
 from blaaiz_async.onboarding.reader import RowPlace, Source
-from blaaiz_async.onboarding.report import JobSummary, write_results
+from blaaiz_async.onboarding.report import JobSummary, check_results_path, write_results
 
 __all__ = ["CheckedRow", "JobSettings", "Watcher", "check_file", "check_rows", "run_job"]
 
@@ -25,6 +25,10 @@ GRACE_SECONDS = 10.0
 """How long calls under way may still take after Ctrl-C. What is cut off then is looked up by the next run."""
 _BREATH = 500
 """Rows checked at a stretch."""
+_OTHER_CLIENT = (
+    "the client id isn't the one that this job was last run with. It goes on, taking both for the same business's; "
+    "if they aren't, stop it and give a --job-db of its own"
+)
 
 
 @frozen(kw_only=True)
@@ -42,6 +46,8 @@ class JobSettings:
     per_minute: int = 120
     per_hour: int = 1500
     max_in_flight: int = 16
+    name: str = ""
+    """What the job is known by in its database; the input's file name, without its folder, if empty."""
 
 
 @frozen(kw_only=True)
@@ -58,11 +64,14 @@ class Watcher(Protocol):
     def checking(self, rows: int) -> None:
         """So many rows have been checked."""
 
+    def warning(self, text: str) -> None:
+        """Something is unusual, but doesn't keep the run from going on."""
+
     def working(self, counts: dict[Outcome, int]) -> None:
         """The first call is near; `counts` are the rows by outcome."""
 
-    def row(self, outcome: Outcome, budget: BudgetStatistics) -> None:
-        """A row has ended for this run."""
+    def row(self, outcome: Outcome, budget: BudgetStatistics, *, made: int, left: int) -> None:
+        """A row has ended for this run; so many calls were made in it, and so many are left at most."""
 
     def stopping(self) -> None:
         """The run was asked to stop, and waits for calls under way."""
@@ -77,6 +86,7 @@ def check_rows(source: Source, ledger: Ledger, today: date) -> Iterator[CheckedR
             row.external_id,
             identity="" if plan is None else plan.identity(),
             creation="" if plan is None else plan.creation_digest(),
+            calls=0 if plan is None else plan.calls,
             faults=faults,
         )
         yield CheckedRow(place=row.place, faults=tuple(faults))
@@ -104,7 +114,7 @@ async def run_job(settings: JobSettings, watcher: Watcher) -> JobSummary:
     """Onboard every row of a file, or go on where an earlier run of the same job stopped.
 
     Stops cleanly at SIGINT and SIGTERM: no step begins any more, calls under way get 10 seconds; a second signal doesn't
-    wait. The results file is written in any case.
+    wait. The results file is written in any case, but for an error that is raised: then an earlier one stays as it is.
 
     Args:
         settings: what to work on.
@@ -115,18 +125,25 @@ async def run_job(settings: JobSettings, watcher: Watcher) -> JobSummary:
         ConfigurationError: settings of the client that can't work.
     """
     source = Source(settings.source)
+    check_results_path(settings.results, _taken(settings))  # a bad path mustn't show after hours
     today = datetime.now(UTC).date()
     with Ledger() as ledger:
         for count, _ in enumerate(check_rows(source, ledger, today), start=1):
             watcher.checking(count)
             if count % _BREATH == 0:
                 await asyncio.sleep(0)  # else Ctrl-C would have to wait for the last row
-        write_results(ledger, settings.results)  # before the first call: a bad path mustn't show after hours
-        run = _Run(settings, source, ledger, watcher, today)
-        try:
-            return await run.all()
-        finally:
-            write_results(ledger, settings.results)
+        await asyncio.sleep(0)
+        return await _Run(settings, source, ledger, watcher, today).all()
+
+
+def _taken(settings: JobSettings) -> dict[str, Path]:
+    from blaaiz_async.onboarding.lock import file_of
+
+    taken = {"the input": settings.source}
+    if (database := file_of(settings.database)) is not None:
+        for suffix in ("", "-wal", "-shm", "-journal"):
+            taken[f"the job database{suffix}"] = database.with_name(database.name + suffix)
+    return taken
 
 
 class _Run:
@@ -145,8 +162,9 @@ class _Run:
 
     async def all(self) -> JobSummary:
         from blaaiz_async import AsyncBlaaiz, RateBudget
-        from blaaiz_async.onboarding.engine import Engine, RowWork, job_name
+        from blaaiz_async.onboarding.engine import Engine, RowWork
         from blaaiz_async.onboarding.flow import SETTLE_SECONDS, Flow, Step
+        from blaaiz_async.onboarding.identity import JobIdentity, claim
         from blaaiz_async.onboarding.lock import exclusive
 
         settings = self._settings
@@ -173,8 +191,10 @@ class _Run:
 
             entries: dict[int, LedgerRow] = {}
             rows = self._ledger.due()
+            left = self._ledger.calls_due()
 
             async def worker() -> None:
+                nonlocal left
                 for entry in rows:
                     entries[entry.place.number] = entry
                     row = RowWork(
@@ -186,14 +206,18 @@ class _Run:
                     end = await engine.run(row)
                     del entries[entry.place.number]
                     self._note(entry, end)
-                    self._watcher.row(end.outcome, budget.statistics())
+                    left -= entry.calls
+                    self._watcher.row(end.outcome, budget.statistics(), made=engine.calls, left=left)
                     if engine.stopping or self._stop.is_set():
                         return
 
-            parts = (str(settings.source.resolve()), client.base_url, settings.client_id, settings.environment)
-            job = job_name(*parts)
-            engine = Engine(job=job, url=settings.database, work=work)
-            with exclusive(settings.database, job), self._signals():
+            identity = JobIdentity.of(
+                file=settings.name or settings.source.name, environment=settings.environment, base_url=client.base_url
+            )
+            engine = Engine(job=identity.digest, url=settings.database, work=work)
+            with exclusive(settings.database, identity.digest), self._signals():
+                if claim(settings.database, identity, settings.client_id).other_client:
+                    self._watcher.warning(_OTHER_CLIENT)
                 await engine.open()
                 self._watcher.working(self._ledger.counts())
                 workers = asyncio.gather(*(worker() for _ in range(settings.max_in_flight)))
@@ -207,6 +231,7 @@ class _Run:
                     await workers
                 finally:
                     await engine.close()
+                    write_results(self._ledger, settings.results)
         return JobSummary(
             counts=self._ledger.counts(),
             results=settings.results,

@@ -19,7 +19,7 @@ __all__ = ["Ledger", "LedgerRow"]
 
 _TABLE = """
 create table entry (
-    row integer primary key, line integer, offset integer, length integer, digest text, creation text,
+    row integer primary key, line integer, offset integer, length integer, digest text, creation text, calls integer,
     external_id text, identity text,
     outcome text not null, customer_id text not null default '', status text not null default '',
     detail text not null default ''
@@ -28,11 +28,11 @@ create index by_external_id on entry (external_id);
 create index by_identity on entry (identity);
 """
 _ALL = """
-select row, line, offset, length, digest, external_id, creation, outcome, customer_id, status, detail
+select row, line, offset, length, digest, external_id, creation, calls, outcome, customer_id, status, detail
 from entry where row > ? order by row limit 500
 """
 _DUE = """
-select row, line, offset, length, digest, external_id, creation, outcome, customer_id, status, detail
+select row, line, offset, length, digest, external_id, creation, calls, outcome, customer_id, status, detail
 from entry where row > ? and outcome = 'pending' order by row limit 500
 """
 _FIRST = {
@@ -49,6 +49,8 @@ class LedgerRow:
     external_id: str
     creation: str
     """Digest of what the create call sends; empty for an invalid row."""
+    calls: int
+    """How many API calls it takes when nothing goes wrong."""
     end: RowOutcome
 
 
@@ -68,7 +70,7 @@ class Ledger:
         self._db.close()
 
     def add(
-        self, place: RowPlace, external_id: str, *, identity: str, creation: str, faults: Sequence[Fault]
+        self, place: RowPlace, external_id: str, *, identity: str, creation: str, calls: int, faults: Sequence[Fault]
     ) -> list[Fault]:
         """Enter a checked row; returns its faults, with those that only show beside the rows before it."""
         found = list(faults)
@@ -80,8 +82,8 @@ class Ledger:
             found.append(Fault(field="", rule="duplicate_customer", message=text))
         detail = "; ".join(map(str, found))
         self._db.execute(
-            "insert into entry (row, line, offset, length, digest, creation, external_id, identity, outcome, detail)"
-            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "insert into entry (row, line, offset, length, digest, creation, calls, external_id, identity, outcome, detail)"
+            " values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 place.number,
                 place.line,
@@ -89,6 +91,7 @@ class Ledger:
                 place.length,
                 place.digest,
                 creation,
+                calls,
                 external_id,
                 None if found else identity,
                 Outcome.INVALID if found else Outcome.PENDING,
@@ -117,6 +120,13 @@ class Ledger:
         found = dict(self._db.execute("select outcome, count(*) from entry group by outcome").fetchall())
         return {outcome: found.get(outcome.value, 0) for outcome in Outcome}
 
+    def calls_due(self) -> int:
+        """Return how many calls the rows take that are still to be done."""
+        found: int = self._db.execute(
+            "select coalesce(sum(calls), 0) from entry where outcome = ?", (Outcome.PENDING,)
+        ).fetchone()[0]
+        return found
+
     def _first(self, column: Literal["external_id", "identity"], value: str) -> int | None:
         found: int | None = self._db.execute(_FIRST[column], (value,)).fetchone()[0]
         return found
@@ -128,12 +138,13 @@ class Ledger:
             page = self._db.execute(query, (last,)).fetchall()
             if not page:
                 return
-            for row, line, offset, length, digest, external_id, creation, outcome, customer, status, detail in page:
+            for row, line, offset, length, digest, external_id, creation, calls, outcome, customer, status, detail in page:
                 last = row
                 yield LedgerRow(
                     place=RowPlace(number=row, line=line, offset=offset, length=length, digest=digest),
                     external_id=external_id,
                     creation=creation,
+                    calls=calls,
                     end=RowOutcome(
                         outcome=Outcome(outcome), customer_id=customer, verification_status=status, detail=detail
                     ),

@@ -10,9 +10,16 @@ from sqlalchemy.exc import OperationalError
 
 from blaaiz_async.onboarding.reader import InputError
 
-__all__ = ["exclusive"]
+__all__ = ["exclusive", "file_of"]
 
 _BUSY = "another process works on this job already; let it finish, or stop it first"
+
+
+def file_of(url: str) -> Path | None:
+    """Return the file of a SQLite database; None for another, or one in memory."""
+    parsed = sqlalchemy.make_url(url)
+    in_file = parsed.get_backend_name() == "sqlite" and parsed.database not in {None, "", ":memory:"}
+    return Path(str(parsed.database)) if in_file else None
 
 
 @contextlib.contextmanager
@@ -28,9 +35,9 @@ def exclusive(url: str, job: str) -> Generator[None]:
     """
     parsed = sqlalchemy.make_url(url)
     if parsed.get_backend_name() == "sqlite":
-        if parsed.database in {None, "", ":memory:"}:
+        if (file := file_of(url)) is None:
             raise InputError("the job database must be a file: what is in memory can't be gone on with")
-        with _locked_file(Path(str(parsed.database))):
+        with _locked_file(file):
             yield
     else:
         with _locked_database(parsed, job):

@@ -6,7 +6,9 @@ read at all (no header, an unknown column, a wrong encoding) is an InputError.
 
 import csv
 import hashlib
-from collections.abc import Iterator, Sequence
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from pathlib import Path
 from typing import IO, Any, cast
@@ -23,6 +25,8 @@ __all__ = ["InputError", "RowPlace", "Source", "SourceRow", "nearest"]
 
 MAX_ROW_BYTES = 1 << 20
 """A longer row is a fault: it would break the promise of bounded memory."""
+_MAX_DEPTH = 8
+"""A row, its owners or documents, and their fields: more than that is no row, and would break what walks through it."""
 
 FILE_SLOTS = tuple(a.name for a in attrs.fields(CustomerFiles))
 CSV_FIELDS = frozenset(
@@ -135,20 +139,20 @@ class Source:
         if not raw.strip():
             raise InputError(f"{self.path.name} is empty: its first line must name the columns, external_id among them")
         try:
-            columns = [name.strip() for name in _cells(raw.decode())]
+            text = raw.decode()
+            self._refuse_other_delimiters(text)
+            columns = [name.strip() for name in _cells(text)]
         except (UnicodeDecodeError, csv.Error):
             raise InputError(f"{self.path.name}: the header can't be read; save it as CSV in UTF-8") from None
-        problems = [
-            f"unknown column {name or '(empty)'}{nearest(name, CSV_FIELDS)}" for name in columns if name not in CSV_FIELDS
-        ]
-        problems += [f"column {name} stands twice" for name in dict.fromkeys(columns) if columns.count(name) > 1]
-        if "external_id" not in columns:
-            problems.append("no column external_id" + ("; cells are parted by commas" if ";" in raw.decode() else ""))
-        if {"owners", "documents"} & set(columns):
-            problems.append("owners and documents need JSON Lines (.jsonl)")
-        if problems:
+        if problems := _header_problems(columns):
             raise InputError(f"{self.path.name}, line 1: " + "; ".join(problems))
         return columns
+
+    def _refuse_other_delimiters(self, header: str) -> None:
+        for delimiter, name in ((";", "semicolons"), ("\t", "tabs"), ("|", "bars")):
+            if delimiter in header and {cell.strip(' "\r\n') for cell in header.split(delimiter)} & CSV_FIELDS:
+                text = f"cells are parted by commas, and here by {name}; save the file with commas"
+                raise InputError(f"{self.path.name}, line 1: {text}")
 
     def _record(self, file: IO[bytes]) -> tuple[bytes, int, bool]:
         """Read one record: its bytes, how many lines it took, and whether it is whole."""
@@ -200,15 +204,35 @@ class Source:
     def _read_cells(self, raw: bytes) -> dict[str, Any]:
         try:
             cells = _cells(raw.decode())
-        except csv.Error:
+        except csv.Error as error:
+            if "field limit" in str(error):
+                raise _UnreadableError(f"a cell is longer than {csv.field_size_limit()} characters; shorten it") from None
             raise _UnreadableError("isn't a CSV row: quote cells that hold quotes, and double the quotes in them") from None
         if len(cells) != len(self._columns):
             raise _UnreadableError(f"has {len(cells)} cells where the header has {len(self._columns)} columns")
         return {
-            name: int(cell) if name in _WHOLE_NUMBERS and cell.isascii() and cell.isdigit() else cell
+            name: int(cell) if name in _WHOLE_NUMBERS and re.fullmatch("[0-9]{1,18}", cell) else cell
             for name, cell in zip(self._columns, map(str.strip, cells), strict=True)
             if cell
         }
+
+
+def _header_problems(columns: list[str]) -> list[str]:
+    if not {*columns} & (CSV_FIELDS | {"owners", "documents"}):
+        # Then it is likely a row, whose values are nobody's business.
+        return ["must be the header, which names the columns (external_id among them), and names none that is known"]
+    problems = [
+        # What isn't near a known name may be a value.
+        f"unknown column {name}{near}" if (near := nearest(name, CSV_FIELDS)) else f"the name of column {place} isn't known"
+        for place, name in enumerate(columns, start=1)
+        if name not in ROW_FIELDS
+    ]
+    problems += [f"column {name} stands twice" for name in columns if name in CSV_FIELDS and columns.count(name) > 1]
+    if "external_id" not in columns:
+        problems.append("no column external_id")
+    if {"owners", "documents"} & {*columns}:
+        problems.append("owners and documents need JSON Lines (.jsonl)")
+    return list(dict.fromkeys(problems))
 
 
 class _UnreadableError(Exception):
@@ -228,7 +252,28 @@ def _read_object(raw: bytes) -> dict[str, Any]:
         raise _UnreadableError("isn't JSON: one object a line, in double quotes, without trailing commas") from None
     if not isinstance(value, dict):
         raise _UnreadableError("isn't a JSON object")
+    if _deeper_than(_MAX_DEPTH, cast("object", value)):
+        raise _UnreadableError("is nested too deeply: a row holds fields, and lists of owners and documents")
+    # Only numbers are left as they are written: how many digits they have doesn't matter here.
+    json.loads(raw, object_pairs_hook=_refuse_twins, parse_int=str, parse_float=str)
     return {name: item for name, item in cast("dict[str, Any]", value).items() if item is not None}
+
+
+def _deeper_than(levels: int, value: object) -> bool:
+    inner: Iterable[object] = ()
+    if isinstance(value, dict):
+        inner = cast("dict[str, object]", value).values()
+    elif isinstance(value, list):
+        inner = cast("list[object]", value)
+    return levels < 0 or any(_deeper_than(levels - 1, each) for each in inner)
+
+
+def _refuse_twins(pairs: list[tuple[str, object]]) -> None:
+    seen: set[str] = set()
+    for name, _ in pairs:
+        if name in seen:
+            raise _UnreadableError(f"field {name[:60]} stands twice in one object")
+        seen.add(name)
 
 
 def _canonical(value: Any) -> Any:

@@ -4,7 +4,7 @@ import csv
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from tempfile import NamedTemporaryFile, TemporaryFile
 
 from attrs import frozen
 
@@ -12,7 +12,7 @@ from blaaiz_async.onboarding.ledger import Ledger
 from blaaiz_async.onboarding.outcome import Outcome
 from blaaiz_async.onboarding.reader import InputError
 
-__all__ = ["COLUMNS", "JobSummary", "write_results"]
+__all__ = ["COLUMNS", "JobSummary", "check_results_path", "write_results"]
 
 COLUMNS = ("external_id", "row", "outcome", "customer_id", "verification_status", "detail")
 
@@ -41,6 +41,32 @@ class JobSummary:
     def line(self) -> str:
         """Return the counts as one line."""
         return ", ".join(f"{self.counts[outcome]} {outcome.value}" for outcome in Outcome)
+
+
+def check_results_path(path: Path, taken: Mapping[str, Path]) -> None:
+    """See that results can be written, and would replace nothing that the job needs.
+
+    Args:
+        path: where the results will go.
+        taken: the job's own files, by what they are.
+
+    Raises:
+        InputError: the path is one of them, by whatever name or link, or nothing can be written there.
+    """
+    for what, file in taken.items():
+        if path.resolve() == file.resolve() or (path.exists() and file.exists() and path.samefile(file)):
+            raise InputError(f"the results file {path.name} is {what}, and would replace it; give another --results")
+    try:
+        if path.is_dir():
+            raise InputError(f"the results file {path.name} can't be written: it is a folder")
+        with TemporaryFile(dir=path.parent):
+            pass
+    except OSError as error:
+        raise _unwritable(path, error) from None
+
+
+def _unwritable(path: Path, error: OSError) -> InputError:
+    return InputError(f"the results file {path.name} can't be written: {error.strerror}")
 
 
 def write_results(ledger: Ledger, path: Path) -> None:
@@ -73,4 +99,4 @@ def write_results(ledger: Ledger, path: Path) -> None:
                 raise
         Path(file.name).replace(path)
     except OSError as error:
-        raise InputError(f"the results file {path.name} can't be written: {error.strerror}") from None
+        raise _unwritable(path, error) from None

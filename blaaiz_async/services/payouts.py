@@ -27,7 +27,8 @@ class PayoutsService(Service):
         """Send money from a wallet to a recipient, exactly once however the network behaves.
 
         The merchant reference is the guard: where an answer is lost, the payout is sent again with the same reference, and
-        if the platform has it already, the first one is read back (which needs the scope `transaction:read`).
+        if the platform has it already, the first one is read back (which needs the scope `transaction:read`), compared and
+        returned. So the same payout given again under its reference is never paid again, in this call or a later one.
 
         Args:
             payout: A `Payout`, or a mapping in the platform's flat form, such as

@@ -10,7 +10,7 @@ from attrs import frozen
 from blaaiz_async.core.codec import Answer, Request
 from blaaiz_async.errors import Fault
 from blaaiz_async.types.money import AmountSide, amount_faults, amount_side
-from blaaiz_async.types.rules import Text
+from blaaiz_async.types.rules import CurrencyRef
 
 
 @frozen(kw_only=True, repr=False)
@@ -19,9 +19,9 @@ class FeesQuery(Request):
 
     _shown: ClassVar[tuple[str, ...]] = ("from_currency_id", "to_currency_id")
 
-    from_currency_id: Text
+    from_currency_id: CurrencyRef
     """Source currency's code."""
-    to_currency_id: Text
+    to_currency_id: CurrencyRef
     """Destination currency's code."""
     amount: AmountSide
 

@@ -37,7 +37,7 @@ def decimals_allowed(currency: str | None) -> int:
 
 
 EXACT = Rule("exact", is_exact, "a Decimal or a whole number; a float isn't exact")
-POSITIVE = Rule("positive", lambda value: not is_exact(value) or value > 0, "more than 0")
+POSITIVE = Rule("positive", lambda value: not is_exact(value) or 0 < value < 10**15, "more than 0 and below 10^15")
 
 
 def at_least(low: str) -> Rule:

@@ -16,7 +16,7 @@ from attrs import frozen
 from blaaiz_async.core.codec import FLAT, Answer, Id, OneOf, Request, Rule
 from blaaiz_async.errors import Fault
 from blaaiz_async.types.money import AmountSide, SendAmount, amount_faults, amount_side
-from blaaiz_async.types.rules import Country, Email, Phone, Text, longest
+from blaaiz_async.types.rules import Country, CurrencyRef, Email, Phone, Text, longest
 from blaaiz_async.types.transactions import TransactionStatus
 
 # -- destinations ------------------------------------------------------------------------------------------------------
@@ -249,9 +249,9 @@ class Payout(Request):
     """Wallet to debit."""
     customer_id: Text
     """VERIFIED customer that the payout is for."""
-    from_currency_id: Text
+    from_currency_id: CurrencyRef
     """Currency of the debit: id or code."""
-    to_currency_id: Text
+    to_currency_id: CurrencyRef
     """Currency the recipient gets: id or code. For XOF the id, or the code with `country_id`."""
     amount: AmountSide
     destination: Annotated[Destination, FLAT]
@@ -340,15 +340,37 @@ class PayoutTransaction(Answer):
     recipient: PayoutRecipient | None = None
 
 
-def same_payout(payout: Payout, found: PayoutTransaction) -> bool:
-    """Tell whether `payout` can have made what was found under its merchant reference."""
-    recipient = found.recipient
-    received = recipient.amount if recipient else None
+def same_payout(payout: Payout, found: PayoutTransaction) -> bool | None:
+    """Tell whether `payout` made what was found under its merchant reference; None if what is known of it is too little."""
+    recipient = found.recipient or PayoutRecipient()
     amount = payout.amount
+    paid = (amount.from_amount, found.amount) if isinstance(amount, SendAmount) else (amount.to_amount, recipient.amount)
+    currency = payout.to_currency_id if payout.to_currency_id.isalpha() else None
     pairs: tuple[tuple[object, object], ...] = (
         ("payout", found.extra.get("type")),
         (payout.wallet_id, found.business_wallet_id),
         (payout.customer_id, found.business_customer_id),
-        (amount.from_amount, found.amount) if isinstance(amount, SendAmount) else (amount.to_amount, received),
+        paid,
+        (currency, recipient.currency),
     )
-    return all(there is None or asked == there for asked, there in pairs)
+    if any(asked != there for asked, there in pairs if asked is not None and there is not None):
+        return False
+    account = _account_of(payout.destination)
+    if paid[1] is None or (account is not None and recipient.account_number is None):
+        return None
+    if account is None or account == _bare(recipient.account_number or ""):
+        return True
+    # The platform may show another number of the same account, as it may for an IBAN.
+    return None if isinstance(payout.destination, EurBankTransfer) else False
+
+
+def _account_of(destination: Destination) -> str | None:
+    """Return the account, IBAN or phone number that a destination names; None for an e-mail address."""
+    for name in ("account_number", "iban", "phone_number"):
+        if value := getattr(destination, name, None):
+            return _bare(value)
+    return None
+
+
+def _bare(number: str) -> str:
+    return "".join(letter for letter in number if letter.isalnum()).upper()

@@ -35,6 +35,18 @@ VISIBLE = Rule("control_character", lambda value: _HIDDEN.search(value) is None,
 Text = Annotated[str, FILLED, VISIBLE]
 """One line of text with something in it: the platform treats an empty string as missing."""
 
+CurrencyRef = Annotated[
+    str,
+    FILLED,
+    VISIBLE,
+    Rule(
+        "currency",
+        lambda value: value.isupper() or not (len(value) == 3 and value.isalpha()),
+        "a currency's id, or its code in capitals, such as NGN",
+    ),
+]
+"""A currency by its id or by its ISO 4217 code, in capitals."""
+
 Email = Annotated[str, VISIBLE, Rule("email", is_email, "an e-mail address such as ada@example.com")]
 
 Country = Annotated[

@@ -8,7 +8,8 @@ from blaaiz_async.sandbox.server import running
 
 @pytest.fixture
 def sandbox() -> Sandbox:
-    return Sandbox(limits=Limits(per_minute=100_000, per_hour=1_000_000))
+    credentials = {"sandbox-client": "sandbox-secret", "rotated": "rotated-secret"}
+    return Sandbox(credentials=credentials, limits=Limits(per_minute=100_000, per_hour=1_000_000))
 
 
 @pytest.fixture

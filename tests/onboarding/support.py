@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -103,17 +103,16 @@ def command(*args: str | Path) -> list[str]:
 
 
 def run(
-    *args: str | Path, base_url: str = "", cwd: Path | None = None, timeout: float = 120
+    *args: str | Path, base_url: str = "", cwd: Path | None = None, timeout: float = 120, variables: Mapping[str, str] = {}
 ) -> subprocess.CompletedProcess[str]:
     """Run a command to its end."""
-    return subprocess.run(
-        command(*args), env=environment(base_url), cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False
-    )
+    env = {**environment(base_url), **variables}
+    return subprocess.run(command(*args), env=env, cwd=cwd, capture_output=True, text=True, timeout=timeout, check=False)
 
 
-def onboard(file: Path, base_url: str, *args: str) -> subprocess.CompletedProcess[str]:
+def onboard(file: Path, base_url: str, *args: str, variables: Mapping[str, str] = {}) -> subprocess.CompletedProcess[str]:
     """Onboard a file against a served sandbox with raised limits."""
-    return run("onboard", file, "--limits", "raised", *args, base_url=base_url)
+    return run("onboard", file, "--limits", "raised", *args, base_url=base_url, variables=variables)
 
 
 def start(*args: str | Path, base_url: str) -> "subprocess.Popen[str]":

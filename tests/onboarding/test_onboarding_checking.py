@@ -100,7 +100,7 @@ def _document(**changes: Any) -> dict[str, Any]:
         ({"documents": []}, "documents"),
         ({"documents": [], "kyb_scope": "MINIMAL"}, "documents"),
         (_document(type="OTHER"), "documents"),
-        (_document(type="PASSPORT"), "documents.0.type"),
+        ({"documents": [*_document()["documents"], *_document(type="PASSPORT")["documents"]]}, "documents.1.type"),
         (_document(name=None), "documents.0.name"),
         (_document(file=None), "documents.0.file"),
         (_document(file="documents/none.pdf"), "documents.0.file"),
@@ -132,6 +132,37 @@ def test_all_faults_of_a_row_come_at_once(tmp_path: Path) -> None:
     row = individual(1, email="no", country="Nigeria", phone="1", dob="x", id_file="none", first_name=None, nonsense=1)
     (found,) = faults_of(tmp_path, row)
     assert {"email", "country", "phone", "dob", "id_file", "first_name", "nonsense"} == {field for field, _ in found}
+
+
+def test_a_missing_type_hides_no_fault_that_does_not_depend_on_it(tmp_path: Path) -> None:
+    faulty = {"email": "no", "country": "Nigeria", "phone": "1", "dob": "x", "id_file": "none", "first_name": " "}
+    company = {"documents": [5], "owners": [owner(1, 100, street="Short", id_document_front="none")], "website": "x"}
+    for kind in (None, "person", 5):
+        person, firm = faults_of(tmp_path, individual(1, **faulty, type=kind), business(1, **company, type=kind))
+        assert {"type", *faulty} == {field for field, _ in person}
+        assert {"type", "documents.0", "owners.0.street", "owners.0.id_document_front", "website"} == {
+            field for field, _ in firm
+        }
+
+
+def test_a_fault_of_one_document_or_owner_hides_none_of_the_others(tmp_path: Path) -> None:
+    (documents,) = faults_of(tmp_path, business(1, documents=[5, {"type": "OTHER", "name": "Letter"}]))
+    assert {"documents", "documents.0", "documents.1.file"} == {field for field, _ in documents}
+
+    unreadable = owner(1, 60, date_of_birth="x", email=7)
+    same = [owner(2, 30, street="Short"), owner(3, 30, email="owner2@example.com")]
+    (owners,) = faults_of(tmp_path, business(1, owners=[unreadable, *same]))
+    assert {"owners", "owners.0.date_of_birth", "owners.0.email", "owners.1.street", "owners.2.email"} == {
+        field for field, _ in owners
+    }
+
+
+def test_an_owner_that_is_no_object_keeps_its_place(tmp_path: Path) -> None:
+    (found,) = faults_of(tmp_path, business(1, owners=[5, owner(1, 100, street="Short", phone="1", nick="A")]))
+    assert [("owners.0", "value")] == [each for each in found if each[0].startswith("owners.0")]
+    assert {"owners.1.street", "owners.1.phone", "owners.1.nick"} == {
+        field for field, _ in found if field.startswith("owners.1")
+    }
 
 
 def test_a_later_row_with_the_same_external_id_or_the_same_person_is_refused(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from blaaiz_async.sandbox import Fault, Sandbox
+from blaaiz_async.sandbox.server import running
 from tests.onboarding.support import (
     SHARED,
     api_calls,
@@ -153,7 +154,11 @@ def test_a_passing_failure_is_tried_again_and_a_row_changed_meanwhile_is_not(
     write_jsonl(tmp_path, [individual(3), {**rows[0], "city": "Abuja"}, rows[1]])
     assert 1 == onboard(file, base_url).returncode
     assert {"p-3": "onboarded", "p-1": "failed", "p-2": "onboarded"} == outcomes(file)
-    assert "the row changed after work on it began" in results(file)["p-1"]["detail"]
+    changed = results(file)["p-1"]
+    assert "the row changed after work on it began" in changed["detail"]
+    assert "external_id" not in changed["detail"]  # a new one would make the customer a second time
+    made = {customer["email"]: customer["id"] for customer in sandbox.customers}
+    assert made[rows[0]["email"]] == changed["customer_id"]
 
     write_jsonl(tmp_path, [individual(3), *rows])
     assert 0 == onboard(file, base_url).returncode
@@ -209,6 +214,19 @@ def test_an_invalid_row_costs_no_call_and_is_done_once_mended(tmp_path: Path, sa
     write_jsonl(tmp_path, [individual(1), individual(2)])
     assert 0 == onboard(file, base_url).returncode
     assert calls(individual(1)) + calls(individual(2)) == len(api_calls(sandbox))
+
+
+def test_a_row_that_changed_after_it_was_onboarded_is_not_sent_again_and_says_so(
+    tmp_path: Path, sandbox: Sandbox, base_url: str
+) -> None:
+    file = write_jsonl(tmp_path, [individual(1)])
+    assert 0 == onboard(file, base_url).returncode
+    before = len(sandbox.journal)
+    write_jsonl(tmp_path, [individual(1, city="Abuja")])
+    assert 0 == onboard(file, base_url).returncode
+    assert before == len(sandbox.journal)
+    assert "onboarded" == results(file)["p-1"]["outcome"]
+    assert "the row has changed since" in results(file)["p-1"]["detail"]
 
 
 def test_a_customer_that_was_there_before_is_not_taken_for_ours(tmp_path: Path, sandbox: Sandbox, base_url: str) -> None:
@@ -273,6 +291,7 @@ def test_no_personal_data_reaches_the_database_the_output_or_the_results(
     tmp_path: Path, sandbox: Sandbox, base_url: str
 ) -> None:
     rows = [*map(individual, range(6)), *map(business, range(3))]
+    rows = [{**row, "external_id": f"{row['external_id']}@example.org"} for row in rows]
     file = write_jsonl(tmp_path, rows)
     sandbox.faults.add("customers_create", Fault.status(422, body={"message": "Firstname0x Lastname0x"}), times=1)
     sandbox.faults.add("customers_submit", Fault.after_commit(502), times=1)
@@ -294,6 +313,7 @@ def test_no_personal_data_reaches_the_database_the_output_or_the_results(
     values = {str(value) for person in people for name, value in person.items() if name in personal}
     assert len(values) > 50
     assert [] == [value for value in sorted(values) if value.encode() in kept]
+    assert b"@example.org" not in _bytes_of_database(file)
 
 
 def _bytes_of_database(file: Path) -> bytes:
@@ -309,6 +329,71 @@ def test_a_wrong_credential_stops_the_job_and_refuses_no_row(tmp_path: Path, san
     assert 1 == ended.returncode
     assert "stopped: oauth_token_create answered 401" in ended.stderr
     assert {"pending"} == set(outcomes(file).values())
+
+
+def test_a_moved_folder_another_name_of_the_host_and_a_rotated_client_go_on_with_the_same_job(
+    tmp_path: Path, sandbox: Sandbox, base_url: str
+) -> None:
+    (tmp_path / "before").mkdir()
+    file = write_jsonl(tmp_path / "before", [individual(1), individual(2, email="no")])
+    assert 1 == onboard(file, base_url).returncode
+    (tmp_path / "before").rename(tmp_path / "after")
+    file = write_jsonl(tmp_path / "after", [individual(1), individual(2)])
+
+    rotated = {"BLAAIZ_CLIENT_ID": "rotated", "BLAAIZ_CLIENT_SECRET": "rotated-secret"}
+    ended = onboard(file, base_url.replace("127.0.0.1", "localhost"), variables=rotated)
+
+    assert 0 == ended.returncode, ended.stderr
+    assert "Warning: the client id isn't the one that this job was last run with" in ended.stderr
+    assert_each_once(sandbox, [individual(1), individual(2)])
+    assert 2 == sandbox.journal.count("customers_create")
+
+
+def test_a_job_database_of_another_host_environment_or_file_is_refused_before_any_call(
+    tmp_path: Path, sandbox: Sandbox, base_url: str
+) -> None:
+    file = write_jsonl(tmp_path, [individual(1)])
+    assert 0 == onboard(file, base_url).returncode
+    before, kept = len(sandbox.journal), results(file)
+    database = ("--job-db", str(file.with_name("rows.jsonl.job.sqlite")))
+    renamed = write_jsonl(tmp_path, [individual(1)], "renamed.jsonl")
+    host = base_url.replace("http://127.0.0.1", "localhost")
+    with running(Sandbox()) as elsewhere:
+        other_host = onboard(file, elsewhere)
+        other_environment = onboard(file, base_url, "--environment", "production", "--yes")
+        other_file = onboard(renamed, base_url, *database)
+    for ended, other in [
+        (other_host, f"rows.jsonl on {elsewhere.replace('http://127.0.0.1', 'localhost')} (development)"),
+        (other_environment, f"rows.jsonl on {host} (production)"),
+        (other_file, f"renamed.jsonl on {host} (development)"),
+    ]:
+        assert 2 == ended.returncode
+        assert f"holds the job of rows.jsonl on {host} (development), and this would be {other}" in ended.stderr
+    assert before == len(sandbox.journal)
+    assert kept == results(file)
+
+
+def test_results_never_replace_the_input_or_the_job_database(tmp_path: Path, base_url: str) -> None:
+    file = write_jsonl(tmp_path, [individual(1, email="no")])
+    assert 1 == onboard(file, base_url).returncode
+    database = file.with_name("rows.jsonl.job.sqlite")
+    (tmp_path / "symbolic.csv").symlink_to(file)
+    (tmp_path / "hard.csv").hardlink_to(file)
+    (tmp_path / "hard.sqlite").hardlink_to(database)
+    before = file.read_bytes()
+    for results_path, what in [
+        (file, "the input"),
+        (tmp_path / "documents" / ".." / file.name, "the input"),
+        (tmp_path / "symbolic.csv", "the input"),
+        (tmp_path / "hard.csv", "the input"),
+        (database, "the job database"),
+        (tmp_path / "hard.sqlite", "the job database"),
+    ]:
+        ended = onboard(file, base_url, "--results", str(results_path))
+        assert 2 == ended.returncode
+        assert f"is {what}, and would replace it" in ended.stderr
+    assert before == file.read_bytes()
+    assert b"SQLite format 3" == database.read_bytes()[:15]
 
 
 def test_two_processes_never_work_on_one_job(tmp_path: Path, sandbox: Sandbox, base_url: str) -> None:
@@ -331,12 +416,13 @@ def test_the_job_database_may_be_postgresql(tmp_path: Path, sandbox: Sandbox, ba
     rows = [*map(individual, range(12)), business(1)]
     file = write_jsonl(tmp_path, rows)
     database = ("--job-db", os.environ["BLAAIZ_TEST_POSTGRES"])
-    sandbox.latency = 0.02
+    sandbox.latency = 0.5  # so that the first still works when the second has started
     process = start("onboard", file, "--limits", "raised", *database, base_url=base_url)
     assert wait_until(lambda: len(sandbox.journal) >= 20, process)
     assert 2 == onboard(file, base_url, *database).returncode  # another process works on it
     process.kill()
     process.communicate()
+    sandbox.latency = 0.0
 
     ended = onboard(file, base_url, *database)
 

@@ -57,6 +57,7 @@ def test_an_empty_cell_means_absent(tmp_path: Path) -> None:
         (b'a,individual,"Ada,Lagos', "a quote isn't closed"),
         (b'a,individual,Ada 5" tall,Lagos', "a quote isn't closed"),
         (b"a,individual," + b"x" * MAX_ROW_BYTES + b",Lagos", "is longer than"),
+        (b"a,individual," + b"x" * 200_000 + b",Lagos", "a cell is longer than 131072 characters"),
     ],
 )
 def test_a_broken_csv_row_is_a_fault_of_that_row_alone(line: bytes, says: str, tmp_path: Path) -> None:
@@ -68,7 +69,20 @@ def test_a_broken_csv_row_is_a_fault_of_that_row_alone(line: bytes, says: str, t
     assert [2, 3, 4, 5] == [row.place.line for row in rows]
 
 
-@pytest.mark.parametrize("line", ["{'external_id': 'a'}", "[1]", '{"external_id": "a"', '{"a": 1,}', "[" * 100_000])
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{'external_id': 'a'}",
+        "[1]",
+        '{"external_id": "a"',
+        '{"a": 1,}',
+        "[" * 100_000,
+        *('{"owners": ' + "[" * depth + "]" * depth + "}" for depth in (9, 500, 990, 20_000)),
+        '{"external_id": "b", "city": "Lagos", "city": "Accra"}',
+        '{"external_id": "b", "owners": [{"email": "a@example.com", "email": "b@example.com"}]}',
+    ],
+    ids=lambda line: line[:30],
+)
 def test_a_broken_json_line_is_a_fault_of_that_row_alone(line: str, tmp_path: Path) -> None:
     path = tmp_path / "rows.jsonl"
     path.write_text(f'{{"external_id": "a"}}\n{line}\n{{"external_id": "c"}}\n')
@@ -81,7 +95,8 @@ def test_a_broken_json_line_is_a_fault_of_that_row_alone(line: str, tmp_path: Pa
         ("", "is empty"),
         ("external_id,frist_name\n", "unknown column frist_name; did you mean first_name?"),
         ("first_name\n", "no column external_id"),
-        ("external_id;city\n", "cells are parted by commas"),
+        ("external_id;city\n", "cells are parted by commas, and here by semicolons"),
+        ('"city"\t"external_id"\n', "cells are parted by commas, and here by tabs"),
         ("external_id,city,city\n", "column city stands twice"),
         ("external_id,owners\n", "owners and documents need JSON Lines"),
         ("external_id,city\n".encode("utf-16"), "UTF-16"),
@@ -92,6 +107,16 @@ def test_a_wrong_header_is_a_fault_of_the_file_and_says_what_to_change(
 ) -> None:
     with pytest.raises(InputError, match=says.replace("?", r"\?")):
         csv_of(tmp_path, content)
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["p-1,individual,Adaeze,adaeze@example.com\n", "p-1;individual;Adaeze;adaeze@example.com\n", "external_id,Adaeze\n"],
+)
+def test_a_header_that_may_be_a_row_is_not_quoted(content: str, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"must be the header|the name of column 2 isn't known") as raised:
+        csv_of(tmp_path, content)
+    assert "daeze" not in str(raised.value)
 
 
 def test_a_row_is_read_again_only_while_it_is_the_same(tmp_path: Path) -> None:

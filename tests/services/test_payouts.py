@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+import attrs
 import pytest
 
 from blaaiz_async import (
@@ -32,8 +33,10 @@ def payout(**changes: Any) -> Payout:
 
 def row(body: dict[str, Any]) -> dict[str, Any]:
     """Return the transaction that the platform keeps of a payout."""
+    there = documented("transactions_get", "payout")["data"]
     return {
-        **documented("transactions_get", "payout")["data"],
+        **there,
+        "recipient": {**there["recipient"], "account_number": body["account_number"], "currency": body["to_currency_id"]},
         "business_wallet_id": body["wallet_id"],
         "business_customer_id": body["customer_id"],
         "amount": body["from_amount"],
@@ -163,11 +166,23 @@ async def test_a_reference_that_was_used_for_another_payout_is_refused() -> None
     async with platform.client() as blaaiz:
         await blaaiz.payouts.initiate(payout(merchant_reference="order-1"))
         platform.lost = 1
-        with pytest.raises(UnprocessableEntityError):
-            await blaaiz.payouts.initiate(payout(merchant_reference="order-1", amount=SendAmount(99)))
-        with pytest.raises(UnprocessableEntityError):
-            await blaaiz.payouts.initiate(payout(merchant_reference="order-1"))
+        for lost in (1, 0):
+            platform.lost = lost
+            with pytest.raises(UnprocessableEntityError):
+                await blaaiz.payouts.initiate(payout(merchant_reference="order-1", amount=SendAmount(99)))
+            platform.lost = lost
+            other = attrs.evolve(TO_NIGERIA, account_number="0999999999")
+            with pytest.raises(UnprocessableEntityError):
+                await blaaiz.payouts.initiate(payout(merchant_reference="order-1", destination=other))
     assert len(platform.rows) == 1
+
+
+async def test_the_same_payout_under_the_same_reference_is_the_first_one() -> None:
+    platform = ledger()
+    async with platform.client() as blaaiz:
+        first = await blaaiz.payouts.initiate(payout(merchant_reference="order-1"))
+        again = await blaaiz.payouts.initiate(payout(merchant_reference="order-1"))
+    assert (first.id, 1) == (again.id, len(platform.rows))
 
 
 async def test_a_payout_that_stays_unanswered_tells_the_key_to_repeat_it_with() -> None:
