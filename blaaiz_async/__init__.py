@@ -63,18 +63,20 @@ if TYPE_CHECKING:
         CustomerFiles,
         CustomerSummary,
         CustomerUpdate,
-        DocumentCreate,
-        DocumentUpdate,
         IndividualCustomer,
         KybScopeUpgrade,
         KycData,
+    )
+    from blaaiz_async.types.fees import FeesQuery
+    from blaaiz_async.types.interac_auto_deposit_emails import AutoDepositEmailCreateRequest
+    from blaaiz_async.types.kyb import (
+        DocumentCreate,
+        DocumentUpdate,
         OwnerCreate,
         OwnerFiles,
         OwnerUpgradeCreate,
         OwnerUpsert,
     )
-    from blaaiz_async.types.fees import FeesQuery
-    from blaaiz_async.types.interac_auto_deposit_emails import AutoDepositEmailCreateRequest
     from blaaiz_async.types.money import ReceiveAmount, SendAmount
     from blaaiz_async.types.payouts import (
         CadInterac,
@@ -212,15 +214,15 @@ _ROOMS = {
     "CustomerFiles": "types.customers",
     "CustomerSummary": "types.customers",
     "CustomerUpdate": "types.customers",
-    "DocumentCreate": "types.customers",
-    "DocumentUpdate": "types.customers",
+    "DocumentCreate": "types.kyb",
+    "DocumentUpdate": "types.kyb",
     "IndividualCustomer": "types.customers",
     "KybScopeUpgrade": "types.customers",
     "KycData": "types.customers",
-    "OwnerCreate": "types.customers",
-    "OwnerFiles": "types.customers",
-    "OwnerUpgradeCreate": "types.customers",
-    "OwnerUpsert": "types.customers",
+    "OwnerCreate": "types.kyb",
+    "OwnerFiles": "types.kyb",
+    "OwnerUpgradeCreate": "types.kyb",
+    "OwnerUpsert": "types.kyb",
     "AccountLookup": "types.banks",
     "IbanVerification": "types.banks",
     "PayeeVerification": "types.banks",

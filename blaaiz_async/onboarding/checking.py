@@ -14,18 +14,14 @@ from blaaiz_async.core.codec import Record, Request, encode, to_json
 from blaaiz_async.errors import Fault
 from blaaiz_async.onboarding.filecheck import FileRefusedError, find_file
 from blaaiz_async.onboarding.reader import DOCUMENT_FIELDS, FILE_SLOTS, ROW_FIELDS, SourceRow, nearest
-from blaaiz_async.types.customers import (
-    FORMATION_DOCUMENTS,
-    BusinessCustomer,
-    DocumentCreate,
-    IndividualCustomer,
-    OwnerCreate,
-    owner_email_faults,
-    owners_sum_faults,
-)
+from blaaiz_async.types.customers import BusinessCustomer, IndividualCustomer
+from blaaiz_async.types.kyb import FORMATION_DOCUMENTS, DocumentCreate, OwnerCreate, owner_email_faults, owners_sum_faults
 from blaaiz_async.types.rules import Phone
 
 __all__ = ["DocumentPlan", "Plan", "check_row"]
+
+_NO_FILE = "00000000-0000-0000-0000-000000000000"
+"""Stands for the id of a file that is uploaded later, while the rest of a document is checked."""
 
 OWNER_SLOTS = ("id_document_front", "id_document_back")
 _OWNER_FIELDS = frozenset({a.name for a in attrs.fields(OwnerCreate)} | set(OWNER_SLOTS))
@@ -262,7 +258,7 @@ class _RowCheck:
             path = self._files(fields, ("file",), f"{where}.").get("file")
             if fields.pop("file", None) is None:
                 self._add(f"{where}.file", "missing", "is required")
-            request, faults = read_request(DocumentCreate, {**fields, "file_id": "-"}, self._today)
+            request, faults = read_request(DocumentCreate, {**fields, "file_id": _NO_FILE}, self._today)
             self._faults += [attrs.evolve(fault, field=f"{where}.{fault.field}") for fault in faults]
             if request is not None and path is not None:
                 plans.append(DocumentPlan(request=request, path=path))

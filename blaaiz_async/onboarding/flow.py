@@ -28,15 +28,11 @@ from blaaiz_async.types.customers import (
     Customer,
     CustomerFiles,
     CustomerSummary,
-    DocumentCreate,
     FileCategory,
     IndividualCustomer,
-    Owner,
-    OwnerCreate,
-    OwnerFileCategory,
-    OwnerFiles,
     VerificationStatus,
 )
+from blaaiz_async.types.kyb import DocumentCreate, Owner, OwnerCreate, OwnerFileCategory, OwnerFiles
 
 __all__ = ["SETTLE_SECONDS", "Flow", "Step"]
 

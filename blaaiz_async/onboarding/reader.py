@@ -19,7 +19,8 @@ from attrs import frozen
 
 from blaaiz_async.core.codec import Record, from_json, to_json
 from blaaiz_async.errors import BlaaizError, Fault
-from blaaiz_async.types.customers import BusinessCustomer, CustomerFiles, DocumentCreate, IndividualCustomer
+from blaaiz_async.types.customers import BusinessCustomer, CustomerFiles, IndividualCustomer
+from blaaiz_async.types.kyb import DocumentCreate
 
 __all__ = ["InputError", "RowPlace", "Source", "SourceRow", "nearest"]
 

@@ -27,19 +27,14 @@ from blaaiz_async.types.customers import (
     CustomerFiles,
     CustomerSummary,
     CustomerUpdate,
-    DocumentCreate,
-    DocumentUpdate,
     FileCategory,
     IndividualCustomer,
-    KybDocument,
     KybScopeUpgrade,
     KycData,
     KycSessionLink,
-    Owner,
-    OwnerFiles,
-    OwnerFileUrlRequest,
     VerificationStatus,
 )
+from blaaiz_async.types.kyb import DocumentCreate, DocumentUpdate, KybDocument, Owner, OwnerFiles, OwnerFileUrlRequest
 
 List = list  # inside the class, `list` is the method
 

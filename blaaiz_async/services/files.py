@@ -22,12 +22,8 @@ from blaaiz_async.core.transport import Unanswered
 from blaaiz_async.errors import Fault, InvalidRequestError, UploadError
 from blaaiz_async.services.base import Service
 from blaaiz_async.types.common import Message, UploadTarget
-from blaaiz_async.types.customers import (
-    FileCategory,
-    FileUrlRequest,
-    OwnerFileCategory,
-    OwnerFileUrlRequest,
-)
+from blaaiz_async.types.customers import FileCategory, FileUrlRequest
+from blaaiz_async.types.kyb import OwnerFileCategory, OwnerFileUrlRequest
 
 # Asking twice for a target makes a second one, and nobody is hurt.
 GET_PRESIGNED_URL = operation(

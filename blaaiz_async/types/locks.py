@@ -5,14 +5,8 @@ from typing import Literal
 from attrs import frozen
 
 from blaaiz_async.core.codec import UNSET
-from blaaiz_async.types.customers import (
-    Customer,
-    CustomerUpdate,
-    OwnerUpsert,
-    ReviewStatus,
-    StoredKycData,
-    VerificationStatus,
-)
+from blaaiz_async.types.customers import Customer, CustomerUpdate, StoredKycData, VerificationStatus
+from blaaiz_async.types.kyb import OwnerUpsert, ReviewStatus
 
 _KYC_FIELDS = frozenset(
     {

@@ -3,7 +3,7 @@
 import asyncio
 import copy
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, time
 from typing import Any
 
@@ -15,7 +15,7 @@ from blaaiz_async import contract
 from blaaiz_async.core import codec
 from blaaiz_async.core.operation import OPERATIONS
 from blaaiz_async.errors import ResponseDecodeError
-from blaaiz_async.types.customers import OwnerFileUrlRequest
+from blaaiz_async.types.kyb import OwnerFileUrlRequest
 from tests.contract import calls, strategies
 from tests.contract.calls import CALLS, Platform
 from tests.contract.test_calls import body_validator
@@ -33,20 +33,8 @@ def loop() -> Iterator[asyncio.Runner]:
         yield runner
 
 
-GAPS: Mapping[str, str] = {
-    "customer_documents_create": "file_id must be a UUID; DocumentCreate takes any text, as onboarding needs",
-}
-"""Requests that may pass our check and not the contract's."""
-
 REQUESTS = [
-    pytest.param(
-        id,
-        kind,
-        id=f"{id}-{kind.__name__}",
-        marks=[pytest.mark.xfail(strict=True, raises=AssertionError, reason=GAPS[id])] if id in GAPS else [],
-    )
-    for id, operation in OPERATIONS.items()
-    for kind in operation.body
+    pytest.param(id, kind, id=f"{id}-{kind.__name__}") for id, operation in OPERATIONS.items() for kind in operation.body
 ]
 
 

@@ -21,6 +21,7 @@ from blaaiz_async.types import (
     customers,
     fees,
     interac_auto_deposit_emails,
+    kyb,
     momo_operators,
     money,
     oauth,
@@ -37,7 +38,7 @@ from blaaiz_async.types import (
 )
 
 MODULES: Mapping[contract.DocName, tuple[types.ModuleType, ...]] = {
-    "customers": (common, customers, oauth),
+    "customers": (common, customers, kyb, oauth),
     "money": (
         *(banks, collections, common, currencies, fees, momo_operators, payouts, rates, refunds, swaps, transactions),
         *(virtual_bank_accounts, wallets),
@@ -50,7 +51,7 @@ RENAMED: Mapping[tuple[contract.DocName, str], type[Any]] = {
     ("customers", "BusinessCustomerCreate"): customers.BusinessCustomer,
     ("customers", "KycDataInput"): customers.KycData,
     ("customers", "CustomerFilesAttach"): customers.CustomerFiles,
-    ("customers", "OwnerFilesAttach"): customers.OwnerFiles,
+    ("customers", "OwnerFilesAttach"): kyb.OwnerFiles,
     ("customers", "KycData"): customers.StoredKycData,
     ("customers", "MessageResponse"): common.Message,
     ("customers", "FileUrlResponse"): common.UploadTarget,
@@ -226,23 +227,23 @@ ENUMS = {
     "CustomerType": customers.CustomerType,
     "KybScope": customers.KybScope,
     "VerificationStatus": customers.VerificationStatus,
-    "ReviewStatus": customers.ReviewStatus,
+    "ReviewStatus": kyb.ReviewStatus,
     "IndividualIdType": customers.IndividualIdType,
-    "OwnerIdDocumentType": customers.OwnerIdDocumentType,
+    "OwnerIdDocumentType": kyb.OwnerIdDocumentType,
     "BusinessType": customers.BusinessType,
     "SourceOfFunds": customers.SourceOfFunds,
     "EstimatedAnnualRevenue": customers.EstimatedAnnualRevenue,
     "AccountPurpose": customers.AccountPurpose,
-    "KybDocumentType": customers.KybDocumentTypeName,
+    "KybDocumentType": kyb.KybDocumentTypeName,
     "FileCategory": customers.FileCategory,
-    "OwnerFileCategory": customers.OwnerFileCategory,
+    "OwnerFileCategory": kyb.OwnerFileCategory,
 }
 
 
 @pytest.mark.parametrize("name", ENUMS)
 def test_every_documented_value_of_an_enum_is_known(name: str) -> None:
     assert sorted(schemas("customers")[name]["enum"]) == sorted(values_of(ENUMS[name]))
-    assert set(schemas("customers")["FormationDocumentType"]["enum"]) == customers.FORMATION_DOCUMENTS
+    assert set(schemas("customers")["FormationDocumentType"]["enum"]) == kyb.FORMATION_DOCUMENTS
 
 
 def values_of(annotation: Any) -> list[str]:
