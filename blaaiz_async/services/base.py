@@ -1,6 +1,9 @@
 """What all services share."""
 
-from blaaiz_async.core.caller import Caller
+from collections.abc import Mapping
+from typing import Any, cast
+
+from blaaiz_async.core.caller import Caller, QueryValue
 
 
 class Service:
@@ -9,3 +12,10 @@ class Service:
     def __init__(self, caller: Caller) -> None:
         self._caller = caller
         self._call = caller.call
+
+
+def query_of(kind: type[Any], filters: Mapping[str, object], **more: QueryValue) -> dict[str, QueryValue]:
+    """Return filters as a query. Raises TypeError for one that `kind`, their TypedDict, doesn't have."""
+    if unknown := filters.keys() - kind.__annotations__.keys():
+        raise TypeError(f"unknown filter: {', '.join(sorted(unknown))}")
+    return {**cast("Mapping[str, QueryValue]", filters), **more}

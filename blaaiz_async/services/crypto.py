@@ -3,13 +3,12 @@
 import warnings
 from collections.abc import AsyncIterator, Mapping
 from datetime import date
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from blaaiz_async.core import paging
-from blaaiz_async.core.caller import QueryValue
 from blaaiz_async.core.operation import Key, Safety, list_operation, operation
 from blaaiz_async.core.paging import Page
-from blaaiz_async.services.base import Service
+from blaaiz_async.services.base import Service, query_of
 from blaaiz_async.types.crypto import (
     CryptoAddress,
     CryptoAsset,
@@ -82,6 +81,29 @@ CREATE_SWAP = operation(
     body=CryptoSwapRequest,
     key=Key(field="idempotency-key", header=True),
 )
+
+
+class CryptoFilters(TypedDict, total=False):
+    """What the listing of a wallet's transactions is filtered by."""
+
+    customer_id: str | None
+    status: str | None
+    """processing, successful or failed."""
+    type: str | None
+    """payout or swap."""
+    direction: str | None
+    """in or out: the leg of a swap."""
+    start_date: date | None
+    end_date: date | None
+    search_term: str | None
+    per_page: int | None
+    """1 to 100."""
+
+
+class CryptoTransactionFilters(CryptoFilters, total=False):
+    """What the listing of all transactions is filtered by."""
+
+    wallet_id: str | None
 
 
 class CryptoService(Service):
@@ -160,51 +182,30 @@ class CryptoService(Service):
         self,
         wallet_id: str,
         page: int = 1,
-        *,
-        customer_id: str | None = None,
-        status: str | None = None,
-        type: str | None = None,
-        direction: str | None = None,
-        start_date: date | None = None,
-        end_date: date | None = None,
-        search_term: str | None = None,
-        per_page: int | None = None,
+        **filters: Unpack[CryptoFilters],
     ) -> Page[CryptoTransaction]:
         """Return one page of the payouts and swaps of a wallet that were made through the API.
 
         Args:
             wallet_id: Which wallet.
             page: Counted from 1.
-            customer_id: Only this customer's.
-            status: processing, successful or failed.
-            type: payout or swap.
-            direction: in or out: the leg of a swap.
-            start_date: First day.
-            end_date: Last day.
-            search_term: A reference, or another searchable value.
-            per_page: 1 to 100; 10 if None.
+            filters: `customer_id`; `status` (processing, successful or failed); `type` (payout or swap); `direction` (in or
+                out: the leg of a swap); `start_date` and `end_date`, the first and the last day; `search_term`, a reference
+                or another searchable value; `per_page`, 1 to 100, otherwise 10.
 
         Raises:
             NotFoundError: There is no such wallet in your business.
 
         Scope `crypto-transaction:read`; operation crypto_list_wallet_transactions.
         """
-        query = _filters(customer_id, status, type, direction, start_date, end_date, search_term, per_page)
         path = {"walletId": wallet_id}
+        query = query_of(CryptoFilters, filters)
         return await self._caller.page(LIST_WALLET_TRANSACTIONS, number=page, path=path, query=query)
 
     def iterate_wallet_transactions(
         self,
         wallet_id: str,
-        *,
-        customer_id: str | None = None,
-        status: str | None = None,
-        type: str | None = None,
-        direction: str | None = None,
-        start_date: date | None = None,
-        end_date: date | None = None,
-        search_term: str | None = None,
-        per_page: int = 100,
+        **filters: Unpack[CryptoFilters],
     ) -> AsyncIterator[CryptoTransaction]:
         """Yield all payouts and swaps of a wallet that were made through the API, a page at a time.
 
@@ -212,63 +213,33 @@ class CryptoService(Service):
 
         Scope `crypto-transaction:read`; operation crypto_list_wallet_transactions.
         """
-        query = _filters(customer_id, status, type, direction, start_date, end_date, search_term, per_page)
-        path = {"walletId": wallet_id}
-        return paging.iterate(
-            lambda number: self._caller.page(LIST_WALLET_TRANSACTIONS, number=number, path=path, query=query)
-        )
+        asked: CryptoFilters = {"per_page": 100, **filters}
+        return paging.iterate(lambda number: self.list_wallet_transactions(wallet_id, number, **asked))
 
     async def list_transactions(
         self,
         page: int = 1,
-        *,
-        wallet_id: str | None = None,
-        customer_id: str | None = None,
-        status: str | None = None,
-        type: str | None = None,
-        direction: str | None = None,
-        start_date: date | None = None,
-        end_date: date | None = None,
-        search_term: str | None = None,
-        per_page: int | None = None,
+        **filters: Unpack[CryptoTransactionFilters],
     ) -> Page[CryptoTransaction]:
         """Return one page of the payouts and swaps of all wallets that were made through the API.
 
         Args:
             page: Counted from 1.
-            wallet_id: Only this wallet's.
-            customer_id: Only this customer's.
-            status: processing, successful or failed.
-            type: payout or swap.
-            direction: in or out: the leg of a swap.
-            start_date: First day.
-            end_date: Last day.
-            search_term: A reference, or another searchable value.
-            per_page: 1 to 100; 10 if None.
+            filters: `wallet_id`; `customer_id`; `status` (processing, successful or failed); `type` (payout or swap);
+                `direction` (in or out: the leg of a swap); `start_date` and `end_date`, the first and the last day;
+                `search_term`, a reference or another searchable value; `per_page`, 1 to 100, otherwise 10.
 
         Returns:
             Transactions, perhaps with fewer fields than `get_transaction` gives.
 
         Scope `crypto-transaction:read`; operation crypto_list_transactions.
         """
-        query = {
-            "wallet_id": wallet_id,
-            **_filters(customer_id, status, type, direction, start_date, end_date, search_term, per_page),
-        }
+        query = query_of(CryptoTransactionFilters, filters)
         return await self._caller.page(LIST_TRANSACTIONS, number=page, query=query)
 
     def iterate_transactions(
         self,
-        *,
-        wallet_id: str | None = None,
-        customer_id: str | None = None,
-        status: str | None = None,
-        type: str | None = None,
-        direction: str | None = None,
-        start_date: date | None = None,
-        end_date: date | None = None,
-        search_term: str | None = None,
-        per_page: int = 100,
+        **filters: Unpack[CryptoTransactionFilters],
     ) -> AsyncIterator[CryptoTransaction]:
         """Yield all payouts and swaps of all wallets that were made through the API, a page at a time.
 
@@ -276,11 +247,8 @@ class CryptoService(Service):
 
         Scope `crypto-transaction:read`; operation crypto_list_transactions.
         """
-        query = {
-            "wallet_id": wallet_id,
-            **_filters(customer_id, status, type, direction, start_date, end_date, search_term, per_page),
-        }
-        return paging.iterate(lambda number: self._caller.page(LIST_TRANSACTIONS, number=number, query=query))
+        asked: CryptoTransactionFilters = {"per_page": 100, **filters}
+        return paging.iterate(lambda number: self.list_transactions(number, **asked))
 
     async def get_transaction(self, transaction_id: str) -> CryptoTransaction:
         """Return a payout or a leg of a swap. `transactions.get` tells more of a fiat leg, by `fiat_transaction_id`.
@@ -332,25 +300,3 @@ class CryptoService(Service):
         Scope `crypto-swap:create`; operation crypto_create_swap.
         """
         return await self._call(CREATE_SWAP, body=swap, idempotency_key=idempotency_key)
-
-
-def _filters(  # noqa: PLR0917  the one place that names the filters of both lists, in their order
-    customer_id: str | None,
-    status: str | None,
-    type: str | None,
-    direction: str | None,
-    start_date: date | None,
-    end_date: date | None,
-    search_term: str | None,
-    per_page: int | None,
-) -> dict[str, QueryValue]:
-    return {
-        "customer_id": customer_id,
-        "status": status,
-        "type": type,
-        "direction": direction,
-        "start_date": start_date,
-        "end_date": end_date,
-        "search_term": search_term,
-        "per_page": per_page,
-    }

@@ -6,12 +6,11 @@ from typing import Any, NotRequired, Required, TypedDict, Unpack, cast
 from attrs import frozen
 
 from blaaiz_async.core import paging
-from blaaiz_async.core.caller import QueryValue
 from blaaiz_async.core.operation import Safety, list_operation, operation
 from blaaiz_async.core.paging import Page
 from blaaiz_async.core.waiting import News, until_settled
 from blaaiz_async.errors import Fault, InvalidRequestError
-from blaaiz_async.services.base import Service
+from blaaiz_async.services.base import Service, query_of
 from blaaiz_async.services.files import (
     GET_DOCUMENT_PRESIGNED_URL,
     GET_OWNER_FILE_PRESIGNED_URL,
@@ -229,7 +228,7 @@ class CustomersService(Service):
 
         Scope `customer:read`; operation customers_list.
         """
-        return await self._call(LIST, query=_query(filters))
+        return await self._call(LIST, query=query_of(CustomerFilters, filters))
 
     async def list_page(self, page: int = 1, **filters: Unpack[CustomerFilters]) -> Page[CustomerSummary]:
         """Return one page of 15 customers, newest first.
@@ -240,7 +239,7 @@ class CustomersService(Service):
 
         Scope `customer:read`; operation customers_list.
         """
-        return await self._caller.page(LIST, number=page, query=_query(filters, paginate=True))
+        return await self._caller.page(LIST, number=page, query=query_of(CustomerFilters, filters, paginate=True))
 
     def iterate(self, **filters: Unpack[CustomerFilters]) -> AsyncIterator[CustomerSummary]:
         """Yield all customers that match every filter given, newest first, reading a page of 15 at a time.
@@ -523,13 +522,6 @@ class CustomersService(Service):
         """
         path = {"customer_id": customer_id, "document_id": document_id}
         return await self._call(DELETE_DOCUMENT, path=path)
-
-
-def _query(filters: CustomerFilters, **more: QueryValue) -> dict[str, QueryValue]:
-    given = cast("dict[str, QueryValue]", filters)
-    if unknown := set(given) - CustomerFilters.__annotations__.keys():
-        raise TypeError(f"unknown filter: {', '.join(sorted(unknown))}")
-    return {**given, **more}
 
 
 def _is_decided(customer: Customer) -> bool:
