@@ -17,6 +17,7 @@ from blaaiz_async import (
     AuthenticationError,
     BadRequestError,
     BlaaizError,
+    ConfigurationError,
     ConflictError,
     GoneError,
     IndividualCustomer,
@@ -340,3 +341,20 @@ async def test_no_secret_and_no_personal_datum_is_in_a_log_or_a_traceback(
     for secret in (token, "sandbox-secret", "ada@example.com", "A1234567", "Obi"):
         assert secret not in told
         assert secret not in caplog.text
+
+
+async def test_a_card_number_in_the_platforms_words_reaches_no_error(sandbox: Sandbox, url: str) -> None:
+    body = {"message": "The card 4242 4242 4242 4242 is bad.", "errors": {"card_number": ["4242424242424242 failed."]}}
+    sandbox.faults.add("customers_create", Fault.status(422, body=body))
+    async with client(url) as blaaiz:
+        with pytest.raises(UnprocessableEntityError) as caught:
+            await blaaiz.customers.create(ADA)
+    assert "4242" not in str(caught.value) + repr(caught.value.__dict__)
+    assert {"card_number": ("[number] failed.",)} == caught.value.errors
+
+
+@pytest.mark.parametrize("name", ["Authorization", "Idempotency-Key", "x-blaaiz-api-key"])
+async def test_extra_headers_can_not_replace_what_the_client_promises(url: str, name: str) -> None:
+    async with client(url) as blaaiz:
+        with pytest.raises(ConfigurationError, match=name.lower()):
+            blaaiz.with_options(extra_headers={name: "fixed"})

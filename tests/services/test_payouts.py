@@ -12,6 +12,7 @@ from blaaiz_async import (
     InvalidRequestError,
     MobileMoney,
     NgnBankTransfer,
+    OutcomeUnknownError,
     Payout,
     ReceiveAmount,
     SendAmount,
@@ -205,3 +206,17 @@ async def test_a_payout_shows_nothing_of_its_recipient() -> None:
     shown = repr(made) + repr(made.recipient) + repr(typed) + repr(there)
     secrets = [made.recipient.account_number, made.recipient.account_name, "4821", "Jane", "a@b.ca"]
     assert not [secret for secret in secrets if str(secret) in shown]
+
+
+async def test_a_currency_code_in_small_letters_is_refused_before_it_evades_a_rule() -> None:
+    assert ["to_currency_id"] == list(await faults_of(payout(to_currency_id="ngn")))
+
+
+@pytest.mark.parametrize("row", [{"id": "t"}, {"message": "nothing to be read"}])
+async def test_a_taken_reference_whose_payout_can_not_be_told_is_an_unknown_outcome(row: dict[str, Any]) -> None:
+    platform = ledger()
+    platform.rows["order-1"] = row
+    async with platform.client() as blaaiz:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await blaaiz.payouts.initiate(payout(merchant_reference="order-1"))
+    assert "order-1" == caught.value.idempotency_key
