@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from blaaiz_async.client import AsyncBlaaiz
-    from blaaiz_async.core.budget import RateBudget
+    from blaaiz_async.core.budget import Budget, RateBudget
     from blaaiz_async.core.caller import RawResponse
     from blaaiz_async.core.codec import UNSET, UnsetType
     from blaaiz_async.core.paging import Page
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         AuthenticationError,
         BadRequestError,
         BlaaizError,
+        CannotLookError,
         ConfigurationError,
         ConflictError,
         CustomerNotVerifiedError,
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
         WebhookVerificationError,
         WorkflowError,
     )
+    from blaaiz_async.health import ClientStatistics, Health
     from blaaiz_async.settings import Environment
     from blaaiz_async.types.banks import AccountLookup, IbanVerification, PayeeVerification
     from blaaiz_async.types.collections import (
@@ -117,9 +119,12 @@ __all__ = [
     "AutoDepositEmailCreateRequest",
     "BadRequestError",
     "BlaaizError",
+    "Budget",
     "BusinessCustomer",
     "CadInterac",
+    "CannotLookError",
     "CardCollection",
+    "ClientStatistics",
     "ConfigurationError",
     "ConflictError",
     "CryptoCollection",
@@ -141,6 +146,7 @@ __all__ = [
     "FeesQuery",
     "GbpBankTransfer",
     "GoneError",
+    "Health",
     "IbanVerification",
     "IndividualCustomer",
     "InteracAcceptance",
@@ -200,6 +206,7 @@ __version__ = "0.1.0"
 
 _ROOMS = {
     "AsyncBlaaiz": "client",
+    "Budget": "core.budget",
     "RateBudget": "core.budget",
     "RawResponse": "core.caller",
     "UNSET": "core.codec",
@@ -208,6 +215,8 @@ _ROOMS = {
     "RetryPolicy": "core.retry",
     "MemoryTokenStore": "core.tokens",
     "TokenStore": "core.tokens",
+    "ClientStatistics": "health",
+    "Health": "health",
     "Environment": "settings",
     "BusinessCustomer": "types.customers",
     "Customer": "types.customers",

@@ -10,18 +10,23 @@ from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar
 import httpx
 
 from blaaiz_async import __version__
-from blaaiz_async.core.budget import Priority, RateBudget
-from blaaiz_async.core.caller import Caller, CallOptions, RawResponse
+from blaaiz_async.core.attempts import Attempts, CallOptions
+from blaaiz_async.core.budget import Budget, Priority, RateBudget
+from blaaiz_async.core.caller import Caller, RawResponse
 from blaaiz_async.core.codec import UNSET, Request, UnsetType
 from blaaiz_async.core.retry import RetryPolicy
 from blaaiz_async.core.tokens import MemoryTokenStore, TokenCache, TokenStore, token_key
 from blaaiz_async.core.transport import Transport
+from blaaiz_async.core.watching import Watch
 from blaaiz_async.errors import BlaaizError, ConfigurationError
 from blaaiz_async.services.oauth import fetch_token
 from blaaiz_async.settings import Environment, read_settings
 
 if TYPE_CHECKING:
+    from opentelemetry.trace import TracerProvider
+
     from blaaiz_async.core.operation import Operation
+    from blaaiz_async.health import ClientStatistics, Health
     from blaaiz_async.services.banks import BanksService
     from blaaiz_async.services.collections import CollectionsService
     from blaaiz_async.services.crypto import CryptoService
@@ -77,6 +82,9 @@ class AsyncBlaaiz:
         budget: The pacer; None switches pacing off. Give the same one to several clients of one credential.
         http_client: A client of your own to send with. It isn't closed by this one.
         token_store: Where the token is kept; by default, shared by all clients of this process.
+        tracer_provider: Makes an OpenTelemetry span of every call (extra `otel`), such as what
+            `opentelemetry.trace.get_tracer_provider()` returns; none without it.
+        log_bodies: Logs every body at DEBUG too, with ids, states and the like; other values are shown as their kind.
         api_key: Refused: legacy API keys are gone. It is here to say how to migrate.
 
     Raises:
@@ -93,9 +101,11 @@ class AsyncBlaaiz:
         scopes: Iterable[str] | str | None = None,
         timeout: float = 30.0,
         retry: RetryPolicy | None = None,
-        budget: RateBudget | UnsetType | None = UNSET,
+        budget: Budget | UnsetType | None = UNSET,
         http_client: httpx.AsyncClient | None = None,
         token_store: TokenStore | None = None,
+        tracer_provider: "TracerProvider | None" = None,
+        log_bodies: bool = False,
         api_key: str | None = None,
     ) -> None:
         settings = read_settings(
@@ -108,12 +118,12 @@ class AsyncBlaaiz:
         )
         self.environment = settings.environment
         self.base_url = settings.base_url
-        self.budget = RateBudget() if budget is UNSET else budget
+        self.budget: Budget | None = RateBudget() if budget is UNSET else budget
         self._transport = Transport(http_client, timeout=timeout)
         if token_store is None:
             # Behind a client of the user's own there may be anything, such as a mock: its tokens stay its own.
             token_store = _process_tokens if http_client is None else MemoryTokenStore()
-        tokens = TokenCache(
+        self._tokens = TokenCache(
             key=token_key(
                 client_id=settings.client_id,
                 client_secret=settings.client_secret,
@@ -124,13 +134,12 @@ class AsyncBlaaiz:
             fetch=lambda: fetch_token(self._caller, settings),
             now=time.monotonic,
         )
+        self._watch = Watch(tracer_provider=tracer_provider, log_bodies=log_bodies)
         self._caller = Caller(
             base_url=settings.base_url,
             scopes=settings.scopes,
             user_agent=f"blaaiz-async/{__version__}",
-            transport=self._transport,
-            tokens=tokens,
-            budget=self.budget,
+            attempts=Attempts(transport=self._transport, tokens=self._tokens, budget=self.budget, watch=self._watch),
             options=CallOptions(retry=retry or RetryPolicy()),
         )
 
@@ -139,6 +148,7 @@ class AsyncBlaaiz:
         *,
         timeout: float | UnsetType = UNSET,
         retry: RetryPolicy | UnsetType = UNSET,
+        deadline: float | UnsetType = UNSET,
         priority: Priority | UnsetType = UNSET,
         extra_headers: Mapping[str, str] | UnsetType = UNSET,
     ) -> "AsyncBlaaiz":
@@ -147,16 +157,26 @@ class AsyncBlaaiz:
         Args:
             timeout: As of the client.
             retry: As of the client.
+            deadline: Seconds that a call may take in all: its attempts, the waits between them, and the wait for the rate
+                budget. Without one it is the retry policy's, and a bulk call's wait for its turn doesn't count.
             priority: "interactive", or "bulk" for a job that should let other calls go first.
             extra_headers: Headers to add to every call, such as a trace id; none that the client sets itself.
         """
         if extra_headers is not UNSET and (taken := sorted(RESERVED_HEADERS.intersection(map(str.lower, extra_headers)))):
             raise ConfigurationError(f"extra_headers can't hold {', '.join(taken)}: the client sets it itself")
-        given = {"timeout": timeout, "retry": retry, "priority": priority, "extra_headers": extra_headers}
+        if deadline is not UNSET and not deadline > 0:
+            raise ConfigurationError("deadline is a number of seconds above 0")
+        given = {
+            "timeout": timeout,
+            "retry": retry,
+            "deadline": deadline,
+            "priority": priority,
+            "extra_headers": extra_headers,
+        }
         changes: dict[str, Any] = {name: value for name, value in given.items() if value is not UNSET}
         view = object.__new__(type(self))
         view.environment, view.base_url, view.budget = self.environment, self.base_url, self.budget
-        view._transport = self._transport
+        view._transport, view._tokens, view._watch = self._transport, self._tokens, self._watch
         view._caller = self._caller.with_options(**changes)
         return view
 
@@ -212,8 +232,33 @@ class AsyncBlaaiz:
 
         return await workflows.create_complete_collection(self, collection_config)
 
+    def statistics(self) -> "ClientStatistics":
+        """Return what this client and its views have done, and how they stand: calls, pool, token and rate budget."""
+        from blaaiz_async.health import ClientStatistics
+
+        return ClientStatistics(
+            calls=self._watch.statistics(),
+            pool=self._transport.statistics(),
+            token=self._tokens.statistics(),
+            budget=None if self.budget is None else self.budget.statistics(),
+        )
+
+    async def check(self, *, max_age: float = 30.0, deadline: float = 5.0) -> "Health":
+        """Tell whether the platform answers this client, for a readiness probe. It raises nothing.
+
+        Args:
+            max_age: Seconds for which a call that succeeded is proof enough; only then is one spent on asking.
+            deadline: Seconds the answer may take.
+
+        At most one call (besides the token, where there is none), sent once: a listing that one of the client's scopes
+        allows. Scope `currency:read`, or another that reads; operation currencies_list, or another that lists.
+        """
+        from blaaiz_async import health
+
+        return await health.check(self._caller, self._watch, max_age=max_age, deadline=deadline)
+
     async def test_connection(self) -> bool:
-        """Tell whether credentials and network work: one token, one call.
+        """Tell whether credentials and network work: one token, one call. `check()` tells what is wrong, too.
 
         Scope `currency:read`; operation currencies_list.
         """

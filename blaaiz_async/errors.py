@@ -7,6 +7,7 @@
   x APIConnectionError          the request was never sent, or was safe to repeat and kept failing
     · APITimeoutError
   x OutcomeUnknownError         a write may or may not have taken effect: look before sending it again
+  x CannotLookError             … and there is no way to look
   x APIStatusError              the platform answered with an error
     · BadRequestError           400
     · AuthenticationError       401
@@ -28,7 +29,7 @@
 All of them pickle, and none shows a secret, a token, a presigned link or a value of the request.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 from attrs import frozen
@@ -111,13 +112,49 @@ class APITimeoutError(APIConnectionError):
 class OutcomeUnknownError(BlaaizError):
     """A write was sent and its answer was lost or can't be trusted: it may have taken effect, or not.
 
-    Look before sending it again. `status_code` is None when no answer came at all.
+    Look before sending it again: `find_candidates()` does, where the platform offers a way. A write with a key
+    (`idempotency_key`) may be called again with it. `status_code` is None when no answer came at all.
     """
+
+    _find: Callable[[], Awaitable[list[Any]]] | None = None
 
     def __init__(self, operation: str, message: str, *, status_code: int | None = None) -> None:
         self.operation = operation
         self.status_code = status_code
         super().__init__(f"{operation}: outcome unknown: {message}; look whether it took effect before sending it again")
+
+    async def find_candidates(self) -> list[Any]:
+        """Return the records that may be what the write made: same kind, wallet, customer and amount, and made since then.
+
+        What is listed may lag behind, and for some kinds the platform lists only what has settled: an empty answer right
+        after the call proves nothing yet. Each record is as the platform's read gives it, such as a `Transaction`.
+
+        Raises:
+            CannotLookError: The platform offers no way to look, or this error was pickled and has lost its client.
+            BlaaizError: As every read.
+        """
+        if self._find is None:
+            raise CannotLookError(self.operation)
+        return await self._find()
+
+    def look_with(self, find: Callable[[], Awaitable[list[Any]]]) -> None:
+        """Say how to look; the client does so for the errors it raises."""
+        self._find = find
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        state = {name: value for name, value in self.__dict__.items() if name != "_find"}
+        return (_rebuild, (type(self), self.args, state))
+
+
+class CannotLookError(BlaaizError):
+    """There is no way to look for what a write of unknown outcome made."""
+
+    def __init__(self, operation: str) -> None:
+        self.operation = operation
+        super().__init__(
+            f"{operation}: the platform offers no way to look what it made, or this error was pickled and has lost its "
+            "client; wait for the webhook, or look on the dashboard, before sending it again"
+        )
 
 
 class APIStatusError(BlaaizError):

@@ -5,27 +5,30 @@ a slot here is held from before the call is sent until a whole window after its 
 no window of its can hold more than the limit.
 
 Two lanes. `interactive` calls go ahead and may use every slot. `bulk` calls leave a reserve for interactive ones, which
-melts as the moment nears when the window gives slots back: so a job alone uses the whole budget, and a call that a person
-waits for still finds a slot. What other processes use shows in the X-RateLimit headers and is counted as used.
+melts in the last half window before slots come back: so a job alone uses the whole budget. Its slots would come back in the
+bursts in which it took them; so from an interactive call on, for an hour, bulk keeps to the limit's own pace once it has
+used up what lay idle. Then slots come back one by one, and 99 of 100 interactive calls wait less than one slot (60 s /
+per_minute), as long as they come by chance and are within the reserve: by default one call in ten. In a first minute that
+a job began with a burst, and that has more of them than the reserve, some wait until its end.
+
+What other processes use shows in the X-RateLimit headers and is counted as used; beside them
+bulk calls keep to a share of what remains. `blaaiz_async.redis` has a budget that many processes share for certain.
 """
 
 import math
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from datetime import UTC
-from email.utils import parsedate_to_datetime
-from typing import Literal
+from typing import Literal, Protocol
 
 import anyio
 from attrs import frozen
 
-Priority = Literal["interactive", "bulk"]
+from blaaiz_async.core import quota
+from blaaiz_async.core.alone import Alone
+from blaaiz_async.core.window import Neighbours, Window
 
-_BLIND_PAUSE = 5.0
-"""Seconds to pause after a 429 that doesn't say when to come back."""
-_CLOCK_GRAIN = 1.0
-"""Seconds by which the end of a window is uncertain: X-RateLimit-Reset and Date are whole seconds."""
+Priority = Literal["interactive", "bulk"]
 
 
 @frozen(kw_only=True)
@@ -47,6 +50,10 @@ class BudgetStatistics:
     """Calls that wait for a slot."""
     paused_for: float
     """Seconds that every call still waits after a 429; 0 if none."""
+    processes: int = 1
+    """Processes that share it, as far as known."""
+    lost: bool = False
+    """Whether what they share it through can't be reached, so that this process keeps to its part."""
 
 
 class NoSlotInTimeError(Exception):
@@ -58,60 +65,24 @@ class NoSlotInTimeError(Exception):
         super().__init__(f"no slot for {seconds:.1f} s")
 
 
-class _Window:
-    """One limit: `limit` calls in any `length` seconds."""
+class Budget(Protocol):
+    """What paces the calls of a client: one of the budgets here, or one of your own."""
 
-    def __init__(self, limit: int, length: float) -> None:
-        self.limit = limit
-        self.length = length
-        self.in_flight = 0
-        self._returns: deque[float] = deque()  # when held slots come back, ascending
-        self._foreign = 0
-        self._foreign_until = -math.inf
+    async def acquire(self, priority: Priority = "interactive", *, timeout: float | None = None) -> None:
+        """Wait for a slot: the right to send one call. It must be given back by `answered` or `unanswered`.
 
-    def used(self, now: float) -> int:
-        while self._returns and self._returns[0] <= now:
-            self._returns.popleft()
-        if self._foreign_until <= now:
-            self._foreign = 0
-        return self.in_flight + len(self._returns) + self._foreign
+        Raises NoSlotInTimeError if none can come within `timeout` seconds.
+        """
 
-    def free(self, now: float) -> int:
-        return self.limit - self.used(now)
+    def answered(self, status: int, headers: Mapping[str, str]) -> None:
+        """Give a slot back with the answer that came, and learn from its headers."""
 
-    def answered(self, now: float) -> None:
-        self.in_flight -= 1
-        self._returns.append(now + self.length)
+    def unanswered(self, *, sent: bool) -> None:
+        """Give a slot back without an answer; a call that was never sent costs nothing."""
 
-    def next_return(self, now: float) -> float:
-        """Return when a slot comes back; infinity if only calls in flight hold them."""
-        moments = [self._returns[0]] if self._returns else []
-        if self._foreign and self._foreign_until > now:
-            moments.append(self._foreign_until)
-        return min(moments, default=math.inf)
-
-    def reserved(self, now: float, reserve: float) -> float:
-        """Return how many slots bulk must leave: the reserve, times the part of the window until it would be refilled."""
-        kept = reserve * self.limit
-        place = math.ceil(kept) - 1
-        if place < 0:
-            return 0.0
-        if place < len(self._returns):
-            refilled = self._returns[place]
-        elif self._foreign:
-            refilled = self._foreign_until
-        else:
-            refilled = now + self.length
-        return kept * min(1.0, max(0.0, refilled - now) / self.length)
-
-    def correct(self, now: float, *, limit: int, remaining: int, reset_in: float) -> None:
-        """Take over what the platform counted: its limit, and the calls that aren't ours."""
-        self.limit = limit
-        ours = self.in_flight + len(self._returns)
-        foreign = limit - remaining - ours
-        if foreign > 0:
-            self._foreign = max(foreign, self._foreign if self._foreign_until > now else 0)
-            self._foreign_until = max(self._foreign_until, now + reset_in)
+    def statistics(self) -> BudgetStatistics:
+        """Return how full the windows are now."""
+        ...
 
 
 class RateBudget:
@@ -142,14 +113,17 @@ class RateBudget:
     ) -> None:
         if per_minute < 1 or per_hour < 1 or not 0 <= reserve < 1 or not 0 < minute <= hour:
             raise ValueError("per_minute and per_hour must be at least 1, 0 ≤ reserve < 1 and 0 < minute ≤ hour")
-        self._minute = _Window(per_minute, minute)
-        self._hour = _Window(per_hour, hour)
+        self._minute = Window(per_minute, minute)
+        self._hour = Window(per_hour, hour)
         self._windows = (self._minute, self._hour)
+        self._neighbours = Neighbours(minute)
+        self._alone: Alone | None = None
         self._reserve = reserve
         self._now = now or anyio.current_time
         self._wall = wall
         self._paused_until = -math.inf
         self._heard = False  # has any answer told what the platform has counted so far?
+        self._person_until = -math.inf  # until then the last interactive call counts
         self._lanes: dict[Priority, deque[anyio.Event]] = {"interactive": deque(), "bulk": deque()}
 
     def statistics(self) -> BudgetStatistics:
@@ -169,17 +143,19 @@ class RateBudget:
         Raises NoSlotInTimeError as soon as it is plain that none can come within `timeout` seconds.
         """
         lane = self._lanes[priority]
-        if not lane and (delay := self._delay(priority)) <= 0:
-            self._take()
+        if priority == "interactive":
+            self._person_until = self._now() + self._hour.length
+        if not lane and (delay := self.delay(priority)) <= 0:
+            self._go(priority)
             return
         give_up = math.inf if timeout is None else self._now() + timeout
         mine = anyio.Event()
         lane.append(mine)
         try:
             while True:
-                delay = self._delay(priority) if lane[0] is mine else math.inf
+                delay = self.delay(priority) if lane[0] is mine else math.inf
                 if delay <= 0:
-                    self._take()
+                    self._go(priority)
                     return
                 left = give_up - self._now()
                 if left <= 0 or math.inf > delay > left:
@@ -194,20 +170,24 @@ class RateBudget:
 
     def answered(self, status: int, headers: Mapping[str, str]) -> None:
         """Give a slot back with the answer that came, and learn from its headers."""
+        minute, hour = self._minute.length, self._hour.length
+        self.learn(quota.read(status, headers, minute=minute, hour=hour, wall=self._wall))
+
+    def learn(self, told: quota.Told) -> None:
+        """Give a slot back with an answer whose headers have been read."""
         now = self._now()
         for window in self._windows:
             window.answered(now)
-        reset_in = self._reset_in(headers)
+        if self._alone is not None:
+            self._alone.answered(now, told)
         self._heard = True
-        limit, remaining = _number(headers.get("x-ratelimit-limit")), _number(headers.get("x-ratelimit-remaining"))
-        if status == 429:
-            pause = _retry_after(headers, self._wall)
-            pause = pause if pause is not None else reset_in if reset_in is not None else _BLIND_PAUSE
-            self._paused_until = max(self._paused_until, now + pause)
-        elif limit and remaining is not None and 0 <= remaining <= limit:
-            length = self._minute.length
-            reset_in = length if reset_in is None else min(reset_in, length + _CLOCK_GRAIN)
-            self._minute.correct(now, limit=limit, remaining=remaining, reset_in=reset_in)
+        if told.pause is not None:
+            self._paused_until = max(self._paused_until, now + told.pause)
+            self._neighbours.refused(now, told.pause)
+        else:
+            if told.count is not None:
+                self._minute.correct(now, told.count)
+            self._neighbours.answered(now, told.count, self._minute)
         self._wake()
 
     def unanswered(self, *, sent: bool) -> None:
@@ -218,17 +198,57 @@ class RateBudget:
                 window.answered(now)
             else:
                 window.in_flight -= 1
+        if self._alone is not None:
+            if sent:
+                self._alone.answered(now, quota.Told())
+            else:
+                self._alone.freed()
         self._wake()
 
-    def _take(self) -> None:
+    def take(self) -> None:
+        """Hold a slot without asking: for a call that another budget has let through."""
         for window in self._windows:
             window.in_flight += 1
+        if self._alone is not None:
+            self._alone.took()
 
-    def _delay(self, priority: Priority) -> float:
-        """Return the seconds until this lane's first caller may go: 0 for now, infinity for "when something happens"."""
+    def keep_to_share(self, *, processes: int, spare_hour: float, full_for: float | None = None) -> None:
+        """Use no more than a share of each limit; for a process that has lost sight of the others.
+
+        For at most a window it feels its way, call by call: see `Alone`.
+
+        Args:
+            processes: How many share the limits, this one among them.
+            spare_hour: Slots of the hour that this process may take for certain.
+            full_for: Seconds until the first slot of the minute comes back to anybody, if it is known that none remains.
+        """
+        now = self._now()
+        ours_back = -math.inf if full_for is None else self._minute.ours_back(now)
+        for window in self._windows:
+            window.share = 1 / processes
+        self._alone = Alone(
+            now,
+            length=self._minute.length,
+            hour=self._hour.length,
+            processes=processes,
+            in_flight=self._minute.in_flight,
+            spare_hour=spare_hour,
+            interactive_from=-math.inf if full_for is None else min(ours_back, now + full_for),
+            bulk_from=ours_back,
+            probed_until=-math.inf if self._alone is None else self._alone.probed_until,
+        )
+        self._wake()
+
+    def delay(self, priority: Priority) -> float:
+        """Return the seconds until a lane's first caller may go: 0 for now, infinity for "when something happens"."""
         now = self._now()
         if self._paused_until > now:
             return self._paused_until - now
+        if self._alone is not None:
+            if (delay := self._alone.delay(now, priority)) > 0:
+                return delay
+            if self._alone.probes(now) and (priority == "interactive" or not self._lanes["interactive"]):
+                return self._refilled_in(now)
         delay = 0.0
         if priority == "bulk":
             if self._lanes["interactive"]:
@@ -236,55 +256,36 @@ class RateBudget:
             if not self._heard and self._minute.in_flight:
                 # Nobody has told yet what an earlier run has used up: let the first answer say so.
                 return math.inf
-        for window in self._windows:
-            free = window.free(now)
-            if free < 1:
-                delay = max(delay, window.next_return(now) - now)
-            elif priority == "bulk" and free - 1 < window.reserved(now, self._reserve):
-                delay = max(delay, self._melts_in(window, now, free))
+            if self._minute.in_flight + 1 > self._neighbours.room(now, self._minute):
+                soonest = min(self._neighbours.turns_in(now), self._minute.next_return(now) - now)
+                delay = max(0.001, soonest)
+        return max(delay, *(self._lacks(window, now, priority) for window in self._windows))
+
+    def _lacks(self, window: Window, now: float, priority: Priority) -> float:
+        """Return the seconds until a window has a slot for this lane."""
+        free, delay = window.free(now), 0.0
+        if free < 1:
+            delay = window.next_return(now) - now
+        elif priority == "bulk" and free - 1 < window.reserved(now, self._reserve):
+            delay = window.melts_in(now, self._reserve, free)
+        if priority == "bulk" and delay > 0:
+            window.pace.held_up()
+        if priority == "bulk" and self._person_until > now:
+            delay = max(delay, window.pace.opens_in(now))
         return delay
 
-    def _melts_in(self, window: _Window, now: float, free: int) -> float:
-        """Return when the melting reserve lets one more bulk call through."""
-        reserved = window.reserved(now, self._reserve)
-        kept = self._reserve * window.limit
-        # The reserve falls by `kept` over one window length, so it falls by the excess in this many seconds.
-        melting = (reserved - (free - 1)) / kept * window.length
-        return max(min(melting, window.next_return(now) - now), 0.001)
+    def _go(self, priority: Priority) -> None:
+        self.take()
+        if priority == "bulk":
+            now = self._now()
+            for window in self._windows:
+                window.pace.took(now, window.limit)
+
+    def _refilled_in(self, now: float) -> float:
+        """Return the seconds until no window is full, whatever this process's share of it."""
+        return max((each.next_return(now) - now for each in self._windows if each.limit <= each.used(now)), default=0.0)
 
     def _wake(self) -> None:
         for lane in self._lanes.values():
             if lane:
                 lane[0].set()
-
-    def _reset_in(self, headers: Mapping[str, str]) -> float | None:
-        """Return the seconds until the window's end, by the platform's own clock where it sends one."""
-        reset = _number(headers.get("x-ratelimit-reset"))
-        if reset is None:
-            return None
-        here = _date(headers.get("date")) or self._wall()
-        return min(max(0.0, reset - here) + _CLOCK_GRAIN, self._hour.length + _CLOCK_GRAIN)
-
-
-def _number(text: str | None) -> int | None:
-    return int(text) if text is not None and text.strip().isascii() and text.strip().isdigit() else None
-
-
-def _date(text: str | None) -> float | None:
-    try:
-        moment = parsedate_to_datetime(text) if text else None
-    except ValueError:
-        return None
-    if moment is None:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _retry_after(headers: Mapping[str, str], wall: Callable[[], float]) -> float | None:
-    text = headers.get("retry-after")
-    if text is None:
-        return None
-    if (seconds := _number(text)) is not None:
-        return float(seconds)
-    moment = _date(text)
-    return None if moment is None else max(0.0, moment - wall())

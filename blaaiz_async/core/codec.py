@@ -262,11 +262,58 @@ def _reader(*, detailed: bool) -> cattrs.Converter:
     reader.register_structure_hook_factory(_is_optional, _optional_reader)
     reader.register_structure_hook_factory(_is_tuple, _tuple_reader)
     reader.register_structure_hook_factory(_is_mapping, _mapping_reader)
-    reader.register_structure_hook_factory(_is_answer, _answer_reader)
+    reader.register_structure_hook_factory(_is_answer, _exact_answer_reader if detailed else _fast_answer_reader)
     return reader
 
 
-def _answer_reader(cls: type[Any], reader: cattrs.Converter) -> Callable[[Any, Any], Any]:
+FieldReaders = Mapping[str, tuple[str, frozenset[type[Any]], Callable[[Any, Any], Any], Any]]
+"""By the name of a field: that name, the types of decoded JSON that it takes unchanged, and what reads all others, as which
+type. The name again, since a call takes twice as long with keyword arguments that are equal to its own but not the same."""
+
+
+def field_readers(kinds: Mapping[str, Any]) -> FieldReaders:
+    """Return what reads fields of these types at the least cost; for `read_fields`."""
+    return _field_readers(kinds, _fast_reader())
+
+
+def _field_readers(kinds: Mapping[str, Any], reader: cattrs.Converter) -> FieldReaders:
+    readers: dict[str, Any] = {}
+    for name, declared in kinds.items():
+        kind = _besides_none(declared)  # null is taken unchanged
+        readers[name] = (name, unchanged(declared), reader.get_structure_hook(kind), kind)
+    return readers
+
+
+def read_fields(payload: Mapping[str, Any], readers: FieldReaders) -> dict[str, Any]:
+    """Read a JSON object as the arguments that its answer's class is made with.
+
+    It raises anything, and doesn't miss what is required: `decode` then says where.
+    """
+    extra: dict[str, Any] = {}
+    fields: dict[str, Any] = {"keys": frozenset(payload), "extra": extra}
+    for name, value in payload.items():
+        reading = readers.get(name)
+        if reading is None:
+            extra[name] = value
+            continue
+        own, as_it_is, read, kind = reading
+        fields[own] = value if type(value) in as_it_is else read(value, kind)
+    return fields
+
+
+def _fast_answer_reader(cls: type[Any], reader: cattrs.Converter) -> Callable[[Any, Any], Any]:
+    readers = _field_readers({a.name: a.type for a in attrs.fields(cls) if a.name not in {"extra", "_keys"}}, reader)
+
+    def hook(payload: Any, _: Any) -> Any:
+        given: dict[str, Any] = payload
+        if type(payload) is not dict:
+            raise TypeError(expected("an object", payload))
+        return cls(**read_fields(given, readers))
+
+    return hook
+
+
+def _exact_answer_reader(cls: type[Any], reader: cattrs.Converter) -> Callable[[Any, Any], Any]:
     read = make_dict_structure_fn(cls, reader, extra=override(omit=True), _keys=override(omit=True))
     names = frozenset(a.name for a in attrs.fields(cls)) - {"extra", "_keys"}
 
@@ -363,7 +410,13 @@ def _read_id(value: Any, _: Any) -> str:
 
 
 def _read_enum(value: Any, cls: Any) -> Any:
-    return cls(_read_str(value, cls))
+    known = _members(cls)
+    return known[value] if type(value) is str and value in known else cls(_read_str(value, cls))
+
+
+@cache
+def _members(cls: type[OpenStrEnum]) -> Mapping[str, OpenStrEnum]:
+    return {member.value: member for member in cls}  # an enum's own look-up takes three calls
 
 
 def _read_text_or_texts(value: Any, _: Any) -> TextOrTexts:
@@ -379,9 +432,23 @@ def _is_optional(cls: Any) -> bool:
 
 
 def _optional_reader(cls: Any, reader: cattrs.Converter) -> Callable[[Any, Any], Any]:
-    kind = next(member for member in get_args(cls) if member is not type(None))
+    kind = _besides_none(cls)
     read = reader.get_structure_hook(kind)  # looked up once; cattrs looks it up for every value
-    return lambda value, _: None if value is None else read(value, kind)
+    as_it_is = unchanged(cls)
+    return lambda value, _: value if type(value) in as_it_is else read(value, kind)
+
+
+def _besides_none(cls: Any) -> Any:
+    return next(kind for kind in get_args(cls) if kind is not type(None)) if _is_optional(cls) else cls
+
+
+def unchanged(cls: Any) -> frozenset[type[Any]]:
+    """Return the types of decoded JSON that are read as `cls` without any change: most values, so they need no reader."""
+    if _is_optional(cls):
+        return unchanged(_besides_none(cls)) | {type(None)}
+    if _is_id(cls):
+        return frozenset({str})
+    return frozenset({cls}) & {str, int, bool, Decimal}
 
 
 def _is_tuple(cls: Any) -> bool:

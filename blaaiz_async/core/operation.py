@@ -3,10 +3,13 @@
 import importlib
 import pkgutil
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from enum import Enum
 from typing import Any, Generic, Literal, TypeVar
 
 from attrs import frozen
+
+from blaaiz_async.errors import APIStatusError
 
 T = TypeVar("T")
 
@@ -19,7 +22,7 @@ class Safety(Enum):
     IDEMPOTENT = "idempotent"
     """Sending it twice has the effect of sending it once."""
     KEYED = "keyed"
-    """A key in the request makes the platform refuse or replay the second one."""
+    """A key in the request, or what it is about, makes the platform refuse or replay the second one."""
     WRITE = "write"
     """Sending it twice does it twice: after a lost answer the outcome is unknown."""
 
@@ -39,13 +42,45 @@ class Key:
     field: str
     """The request's field, or the header, that carries it."""
     header: bool = False
-    recover: "Operation[Any] | None" = None
-    """For a key that guards but doesn't replay: the read that finds the first one by it. Its path takes the key as `id`.
-    None: the platform itself answers a repeat with what the first one made."""
-    same: Callable[[Any, Any], bool | None] | None = None
-    """Takes the request and what was found; tells whether the one can have made the other, or None if that can't be told."""
-    adopt: Callable[[Any], Any] | None = None
-    """Turns what `recover` answers into this operation's own answer. None: it reads as one without more ado."""
+
+
+@frozen(kw_only=True)
+class Asked:
+    """What a write asked for: what a look for its effect goes by."""
+
+    path: Mapping[str, str]
+    request: Any
+    """The checked request; None where there is no body, or where only the key is known."""
+    key: str | None
+    since: datetime
+    """When it was sent first, less the most that two clocks may differ."""
+
+
+@frozen(kw_only=True)
+class Look:
+    """How to look for what a write made, or may have made."""
+
+    read: "Operation[Any]"
+    ask: Callable[[Asked], Mapping[str, Any]]
+    """Returns what to call `read` with: its `path`, `query` or `body`."""
+    fits: Callable[[Asked, Any], bool | None] = lambda _asked, _found: True
+    """Tells whether a record that was found can be what the write made, or None if that can't be told."""
+    paged: bool = False
+    """Whether `read` is paged by the query's `page`: then every page is read."""
+
+
+@frozen(kw_only=True)
+class Recovery:
+    """For a write that the platform refuses to do twice without telling what the first one made."""
+
+    echo: Callable[[APIStatusError], bool]
+    """Tells whether a refusal says that it was done before."""
+    look: Look | None = None
+    """Finds what was made. None: that it was done is all there is to know."""
+    adopt: Callable[[Asked, Any], Any] = lambda _asked, found: found
+    """Turns what was found into the write's own answer."""
+    settle: str = ""
+    """The method that a caller who comes back later settles it with, such as `payouts.settle`."""
 
 
 @frozen(kw_only=True)
@@ -70,7 +105,9 @@ class Operation(Generic[T]):
     limited: bool = True
     """Whether the call counts against the rate limit."""
     key: Key | None = None
-    """Given if `safety` is KEYED."""
+    recovery: Recovery | None = None
+    look: Look | None = None
+    """Where a write of unknown outcome may be looked for, other than by its recovery."""
     deprecated: str = ""
     """What to use instead, if the platform is giving it up."""
 
@@ -90,6 +127,8 @@ def operation(
     body: type[Any] | tuple[type[Any], ...] = (),
     limited: bool = True,
     key: Key | None = None,
+    recovery: Recovery | None = None,
+    look: Look | None = None,
     deprecated: str = "",
 ) -> Operation[T]:
     """Declare the operation that answers with one `answer`. A GET is a read, all else a write unless said."""
@@ -105,6 +144,8 @@ def operation(
             body=body if isinstance(body, tuple) else (body,),
             limited=limited,
             key=key,
+            recovery=recovery,
+            look=look,
             deprecated=deprecated,
         )
     )
@@ -120,6 +161,7 @@ def list_operation(
     safety: Safety = Safety.READ,
     under: tuple[str, ...] = ("data",),
     body: type[Any] | tuple[type[Any], ...] = (),
+    look: Look | None = None,
 ) -> Operation[list[T]]:
     """Declare the operation that answers with a list of `answer`. It is a read unless said."""
     return _declare(
@@ -133,6 +175,7 @@ def list_operation(
             shape=Shape.MANY,
             under=under,
             body=body if isinstance(body, tuple) else (body,),
+            look=look,
         )
     )
 

@@ -13,6 +13,9 @@ from blaaiz_async.errors import APIStatusError, PermissionDeniedError, RateLimit
 
 T = TypeVar("T")
 
+_MOST_DIGITS = 15
+"""A count or a time with more digits is nonsense; int() refuses thousands of them."""
+
 _STATUS_ERRORS: dict[int, type[APIStatusError]] = {
     400: errors.BadRequestError,
     401: errors.AuthenticationError,
@@ -21,6 +24,16 @@ _STATUS_ERRORS: dict[int, type[APIStatusError]] = {
     410: errors.GoneError,
     422: errors.UnprocessableEntityError,
 }
+
+
+def body(reply: Reply) -> tuple[Any, bool]:
+    """Return the decoded JSON of an answer, None for none at all, and whether it could be read."""
+    if not reply.body:
+        return None, True
+    try:
+        return codec.from_json(reply.body), True
+    except ValueError:
+        return None, False
 
 
 def payload(operation: Operation[Any], reply: Reply, found: Any) -> Any:
@@ -65,7 +78,7 @@ def _at(body: Mapping[str, Any], place: str) -> Any:
 
 def _count(meta: Mapping[str, Any], name: str) -> int | None:
     value = meta.get(name)
-    if isinstance(value, str) and value.isdigit():
+    if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) <= _MOST_DIGITS:
         value = int(value)
     return value if type(value) is int else None
 
@@ -108,7 +121,8 @@ def _masked(text: str) -> str:
 
 
 def _seconds(text: str | None) -> float | None:
-    return float(text) if text is not None and text.strip().isdigit() else None
+    digits = "" if text is None else text.strip()
+    return float(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS else None
 
 
 def _safe_headers(headers: Mapping[str, str]) -> dict[str, str]:

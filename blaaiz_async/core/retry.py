@@ -5,28 +5,28 @@
 | never sent (connect, DNS, TLS, pool)                 | repeat                    | repeat              |
 | 429                                                  | pause all callers, repeat | the same            |
 | 401                                                  | drop that token, repeat once | the same         |
-| 500, 502, 503, 504 and a proxy's 52x                 | repeat                    | OutcomeUnknownError |
+| any 5xx, the platform's or a proxy's                 | repeat                    | OutcomeUnknownError |
 | sent, no whole answer, or a 2xx without JSON         | repeat                    | OutcomeUnknownError |
+| 409 to a key in a header: the first is under way     | repeat                    |                     |
 | any other 4xx                                        | raise                     | raise               |
 
+A keyed call that may have taken effect is settled by repeating it, so only the deadline ends it, not `max_attempts`.
 A 2xx whose JSON has another shape is never repeated: ResponseDecodeError, which for a keyed operation or another write is an
 OutcomeUnknownError too.
 """
 
 import random
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
 import anyio
 import tenacity
 from attrs import field, frozen, validators
 
+from blaaiz_async.core.background import now
 from blaaiz_async.errors import BlaaizError
 
 T = TypeVar("T")
-
-UNCERTAIN_STATUSES = frozenset({500, 502, 503, 504, *range(520, 528)})
-"""After these the platform may have done what was asked. 52x are a proxy's words for a lost origin."""
 
 
 class Again(Exception):  # noqa: N818  # a signal between rooms, never seen by callers
@@ -39,14 +39,29 @@ class Again(Exception):  # noqa: N818  # a signal between rooms, never seen by c
         super().__init__(str(error))
 
 
+class Progress(Protocol):
+    """What a policy must know of a call's course."""
+
+    @property
+    def deadline(self) -> float:
+        """On the event loop's clock; it may be put off meanwhile."""
+        ...
+
+    @property
+    def unsettled(self) -> bool:
+        """Whether to go on until the deadline, however many attempts that takes."""
+        ...
+
+
 @frozen(kw_only=True)
 class RetryPolicy:
     """How often and how long a call is repeated. Which failures are repeated isn't a matter of taste: see the module."""
 
     max_attempts: int = field(default=5, validator=validators.ge(1))
-    """Attempts in all, the first included. 1 switches repeating off."""
+    """Attempts in all, the first included. 1 switches repeating off. A keyed call that may have taken effect, such as a
+    payout whose answer was lost, is repeated until the deadline."""
     deadline: float = field(default=60.0, validator=validators.gt(0))
-    """Seconds from the call's start after which no further attempt is begun."""
+    """Seconds from the call's start over all its attempts and waits: the one under way then is given up."""
     wait_initial: float = field(default=0.5, validator=validators.ge(0))
     """Seconds of the first backoff; it doubles each time, with full jitter."""
     wait_max: float = field(default=30.0, validator=validators.ge(0))
@@ -54,12 +69,13 @@ class RetryPolicy:
     random: Callable[[], float] = field(default=random.random, repr=False, eq=False)
     """Source of the jitter, 0 ≤ x < 1."""
 
-    async def run(self, attempt: Callable[[], Awaitable[T]], *, waited: Callable[[], float]) -> T:
-        """Call `attempt` until it returns, raises anything but Again, or the policy's end is reached.
+    def backoff(self, attempt: int) -> float:
+        """Return the seconds to wait after attempt number `attempt`, counted from 1."""
+        longest = min(self.wait_max, self.wait_initial * 2.0 ** min(attempt - 1, 60))
+        return longest * (1 - self.random())
 
-        `waited` tells the seconds so far that the deadline doesn't count.
-        """
-        started = anyio.current_time()
+    async def run(self, attempt: Callable[[], Awaitable[T]], progress: Progress) -> T:
+        """Call `attempt` until it returns, raises anything but Again, or the policy's end is reached."""
         try:
             return await attempt()
         except Again as again:
@@ -77,12 +93,13 @@ class RetryPolicy:
             again = _again_of(state)
             if again.wait is not None:
                 return again.wait
-            longest = min(self.wait_max, self.wait_initial * 2.0 ** (state.attempt_number - 1))
-            return longest * (1 - self.random())
+            return self.backoff(state.attempt_number)
 
         def stop(state: tenacity.RetryCallState) -> bool:
-            over = anyio.current_time() - started - waited() + state.upcoming_sleep > self.deadline
-            return over or state.attempt_number >= self.max_attempts
+            if now() + state.upcoming_sleep > progress.deadline:
+                return True
+            goes_on = progress.unsettled and self.max_attempts > 1
+            return state.attempt_number >= self.max_attempts and not goes_on
 
         retrying = tenacity.AsyncRetrying(
             retry=tenacity.retry_if_exception_type(Again),  # by name: a wider net would eat cancellation

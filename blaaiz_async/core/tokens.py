@@ -3,8 +3,7 @@
 import contextlib
 import copy
 import hashlib
-import itertools
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from typing import Protocol
 
 import anyio
@@ -24,8 +23,18 @@ class Token:
     """Seconds on the clock of the cache."""
     renew_at: float
     """From here on it is renewed in the background, while it still serves."""
-    generation: int
-    """Rises with every token fetched, so that a late 401 can't discard a newer token."""
+    fetched_at: float
+    """Seconds on the same clock."""
+
+
+@frozen(kw_only=True)
+class TokenStatistics:
+    """How the token stands that was handed out last."""
+
+    age: float
+    """Seconds since it was fetched."""
+    expires_in: float
+    """Seconds that it still serves; 0 if it has expired."""
 
 
 class TokenStore(Protocol):
@@ -37,8 +46,15 @@ class TokenStore(Protocol):
     async def set(self, key: str, token: Token) -> None:
         """Keep `token` under `key`."""
 
-    async def delete(self, key: str) -> None:
-        """Forget what is kept under `key`."""
+    async def discard(self, key: str, token: Token) -> None:
+        """Forget `token`, unless another one has taken its place: a late 401 must not cost a newer token."""
+
+    def exclusive(self, key: str) -> contextlib.AbstractAsyncContextManager[Token | None]:
+        """Let one caller at a time fetch a token for `key`, as far as the store reaches.
+
+        The value is the token kept once the others are through, which may be the one that was to be fetched.
+        """
+        ...
 
 
 class MemoryTokenStore:
@@ -55,9 +71,16 @@ class MemoryTokenStore:
         """Keep `token` under `key`."""
         self._tokens[key] = token
 
-    async def delete(self, key: str) -> None:
-        """Forget what is kept under `key`."""
-        self._tokens.pop(key, None)
+    async def discard(self, key: str, token: Token) -> None:
+        """Forget `token`, unless another one has taken its place."""
+        kept = self._tokens.get(key)
+        if kept is not None and kept.value == token.value:
+            del self._tokens[key]
+
+    @contextlib.asynccontextmanager
+    async def exclusive(self, key: str) -> AsyncGenerator[Token | None]:
+        """Keep nobody out: within an event loop, a TokenCache fetches one token at a time by itself."""
+        yield self._tokens.get(key)
 
 
 def token_key(*, client_id: str, client_secret: str, host: str, scopes: Sequence[str]) -> str:
@@ -76,7 +99,6 @@ class _Flight:
 
 
 _flights: RunVar[dict[tuple[int, str], _Flight]] = RunVar("_flights")
-_generations = itertools.count(1)
 
 
 class TokenCache:
@@ -104,22 +126,30 @@ class TokenCache:
         self._store = store
         self._fetch = fetch
         self._now = now
+        self._last: Token | None = None
+
+    def statistics(self) -> TokenStatistics | None:
+        """Return how the token stands that was handed out last; None before the first."""
+        if self._last is None:
+            return None
+        now = self._now()
+        return TokenStatistics(age=now - self._last.fetched_at, expires_in=max(0.0, self._last.expires_at - now))
 
     async def get(self) -> Token:
         """Return a token that is still valid. Raises what the fetch raises."""
         token = await self._store.get(self._key)
         now = self._now()
         if token is None or token.expires_at <= now:
-            return await self._renew()
+            self._last = await self._renew()
+            return self._last
         if token.renew_at <= now and self._flight() is None:
             spawn(self._renew_quietly)
+        self._last = token
         return token
 
     async def refused(self, token: Token) -> None:
         """Drop a token that was answered 401, unless a newer one has taken its place."""
-        kept = await self._store.get(self._key)
-        if kept is not None and kept.generation == token.generation:
-            await self._store.delete(self._key)
+        await self._store.discard(self._key, token)
 
     async def _renew_quietly(self) -> None:
         # The token still serves; whoever finds it expired meets the error. RuntimeError: the client was closed meanwhile.
@@ -143,23 +173,32 @@ class TokenCache:
         place = (id(self._store), self._key)
         flight = flights[place] = _Flight()
         try:
-            value, lifetime = await self._fetch()
-            now = self._now()
-            flight.token = Token(
-                value=value,
-                # A token that runs out on its way is a 401 for nothing.
-                expires_at=now + lifetime - min(5.0, lifetime / 10),
-                renew_at=now + lifetime - min(60.0, lifetime / 2),
-                generation=next(_generations),
-            )
-            await self._store.set(self._key, flight.token)
+            async with self._store.exclusive(self._key) as kept:
+                # Another process may have fetched it meanwhile.
+                if kept is not None and kept.renew_at > self._now():
+                    flight.token = token = kept
+                else:
+                    flight.token = token = await self._fetched()
         except BlaaizError as error:
             flight.error = error
             raise
         finally:
             del flights[place]
             flight.landed.set()
-        return flight.token
+        return token
+
+    async def _fetched(self) -> Token:
+        value, lifetime = await self._fetch()
+        now = self._now()
+        token = Token(
+            value=value,
+            # A token that runs out on its way is a 401 for nothing.
+            expires_at=now + lifetime - min(5.0, lifetime / 10),
+            renew_at=now + lifetime - min(60.0, lifetime / 2),
+            fetched_at=now,
+        )
+        await self._store.set(self._key, token)
+        return token
 
     def _flight(self) -> _Flight | None:
         return _flights_of_this_loop().get((id(self._store), self._key))

@@ -5,6 +5,7 @@ poisoned by cancelled requests; under trio, and with a client of the user's own,
 """
 
 import logging
+import re
 import ssl
 from collections.abc import AsyncIterable, Mapping
 from contextvars import ContextVar
@@ -17,6 +18,8 @@ import httpx
 from attrs import frozen
 
 from blaaiz_async.core.background import on_asyncio
+from blaaiz_async.core.body import PIECE, Body, Upload
+from blaaiz_async.core.pool import CLOSING, Handshake, NoConnectionInTimeError, Pool, mend
 
 if TYPE_CHECKING:
     import aiohttp
@@ -26,6 +29,8 @@ MAX_CONNECTIONS = 128
 # same moment, the fewer writes end with an unknown outcome.
 KEEPALIVE = 20.0
 
+
+_NO_HEADER = re.compile(r"[^\t -~]")
 
 _sending: ContextVar[bool] = ContextVar("_sending", default=False)
 
@@ -63,6 +68,16 @@ class PerhapsSent(Unanswered):
 
 
 @frozen(kw_only=True)
+class PoolStatistics:
+    """A look at the connections."""
+
+    limit: int | None
+    """Exchanges at once; None with a client of the user's own, which has limits of its own."""
+    in_flight: int
+    """Exchanges under way: those that hold a connection, and those that wait for one."""
+
+
+@frozen(kw_only=True)
 class Reply:
     """A whole answer, undecoded."""
 
@@ -72,13 +87,23 @@ class Reply:
 
 
 class Transport:
-    """Sends one request at a time over a shared pool. It opens on first use, under whichever event loop runs then."""
+    """Sends one request at a time over a shared pool. It opens on first use, under whichever event loop runs then.
+
+    A call may be cancelled at any moment: what it held is closed or given back before the cancellation goes on. With a
+    client of the user's own that is done as far as its pool lets us, see core/pool.py.
+    """
 
     def __init__(self, client: httpx.AsyncClient | None, *, timeout: float) -> None:
-        self._client = client
-        self._owned = client is None
+        self._users_own = client
+        self._shared: httpx.AsyncClient | None = None
+        self._pool: Pool | None = None
         self._timeout = timeout
+        self._in_flight = 0
         self._closed = False
+
+    def statistics(self) -> PoolStatistics:
+        """Return how many exchanges are under way."""
+        return PoolStatistics(limit=None if self._users_own else MAX_CONNECTIONS, in_flight=self._in_flight)
 
     async def send(
         self,
@@ -90,47 +115,124 @@ class Transport:
         timeout: float | None = None,
     ) -> Reply:
         """Send a request and read the whole answer. Raises NeverSent or PerhapsSent; redirects aren't followed."""
-        client = self._client or self._open()
         seconds = self._timeout if timeout is None else timeout
-        # Built by hand: client.get() merges headers, cookies, params and auth that a ready request doesn't need.
-        request = httpx.Request(
-            method,
-            url,
-            headers=headers,
-            content=content,
-            extensions={"timeout": {"connect": seconds, "read": seconds, "write": seconds, "pool": seconds}},
-        )
+        request = _request(method, url, headers, content, seconds)
+        self._open()
+        self._in_flight += 1
         mark = _sending.set(True)
         try:
-            response = await client.send(request, follow_redirects=False)
+            return await self._exchange(request, seconds)
+        except Unanswered:
+            raise
+        except NoConnectionInTimeError as error:
+            raise NeverSent("PoolTimeout", timed_out=True) from error
         except Exception as error:
             verdict = _verdict(error)
             if verdict is None:
                 raise
             raise verdict from error
         finally:
+            self._in_flight -= 1
             _sending.reset(mark)
-        return Reply(status=response.status_code, headers=response.headers, body=response.content)
 
-    def _open(self) -> httpx.AsyncClient:
+    async def _exchange(self, request: httpx.Request, seconds: float) -> Reply:
+        if self._shared is not None:
+            return await _exchange(self._shared, request)
+        handshake = Handshake()
+        request.extensions["trace"] = handshake
+        try:
+            if self._pool is not None:
+                async with self._pool.lend(request.url, seconds) as client:
+                    return await _exchange(client, request)
+            assert self._users_own is not None  # noqa: S101  # _open leaves one of the three
+            return await _exchange(self._users_own, request)
+        except BaseException as error:
+            await handshake.abandon()
+            if self._users_own is not None and (isinstance(error, httpx.PoolTimeout) or not isinstance(error, Exception)):
+                await mend(self._users_own)
+            raise
+
+    def _open(self) -> None:
+        if self._users_own is not None or self._shared is not None or self._pool is not None:
+            return
         if self._closed:
             raise RuntimeError("this client is closed")
-        limits = httpx.Limits(max_connections=MAX_CONNECTIONS, max_keepalive_connections=None, keepalive_expiry=KEEPALIVE)
         if on_asyncio():
             from httpx_aiohttp import AiohttpTransport  # 0.3 s of imports that trio doesn't need
 
-            self._client = httpx.AsyncClient(transport=AiohttpTransport(client=_aiohttp_session), cookies=_NoCookies())
+            transport = AiohttpTransport(verify=_tls(), client=_aiohttp_session)
+            self._shared = httpx.AsyncClient(transport=transport, cookies=_NoCookies())
         else:
-            self._client = httpx.AsyncClient(limits=limits, cookies=_NoCookies())
-        return self._client
+            self._pool = Pool(tls=_tls(), limit=MAX_CONNECTIONS, keepalive=KEEPALIVE)
 
     async def aclose(self) -> None:
         """Close the pool, unless it is the user's own."""
         self._closed = True
-        if self._owned and self._client is not None:
+        shared, self._shared = self._shared, None
+        pool, self._pool = self._pool, None
+        if shared is not None:
             with anyio.CancelScope(shield=True):
-                await self._client.aclose()
-            self._client = None
+                await shared.aclose()
+        if pool is not None:
+            await pool.aclose()
+
+
+def _request(
+    method: str, url: str, headers: Mapping[str, str], content: bytes | AsyncIterable[bytes] | None, seconds: float
+) -> httpx.Request:
+    if _NO_HEADER.search("".join((*headers, *headers.values()))):
+        raise NeverSent("InvalidHeader", timed_out=False)
+    # Built by hand: client.get() merges headers, cookies, params and auth that a ready request doesn't need.
+    extensions = {"timeout": {"connect": seconds, "read": seconds, "write": seconds, "pool": seconds}}
+    stream: Body | Upload | None = None
+    if isinstance(content, bytes) and len(content) > PIECE:
+        headers = {**headers, "content-length": str(len(content))}
+        content = stream = Upload(content, seconds)
+    elif isinstance(content, bytes):
+        stream = Body(content)
+    elif content is not None:
+        content = stream = Upload(content, seconds)
+    try:
+        request = httpx.Request(method, url, headers=headers, content=content, extensions=extensions)
+    except (httpx.InvalidURL, UnicodeError) as error:
+        raise NeverSent("InvalidURL", timed_out=False) from error
+    if stream is not None:
+        request.stream = stream
+    return request
+
+
+async def _exchange(client: httpx.AsyncClient, request: httpx.Request) -> Reply:
+    upload = request.stream if isinstance(request.stream, Upload) else None
+    try:
+        if upload is None:
+            response = await client.send(request, stream=True, follow_redirects=False)
+        else:
+            response = await _upload(client, request, upload)
+    except BaseException:
+        if upload is not None:
+            with anyio.move_on_after(CLOSING, shield=True):
+                await upload.aclose()
+        raise
+    if response.is_stream_consumed:  # it came whole, as from a transport that makes its answers up
+        return Reply(status=response.status_code, headers=response.headers, body=await response.aread())
+    try:
+        # To its end and only then decoded: a broken encoding would leave the generators below half read.
+        body = b"".join([chunk async for chunk in response.aiter_raw()])
+    except BaseException:
+        with anyio.move_on_after(CLOSING, shield=True):
+            await response.aclose()
+        raise
+    if "content-encoding" in response.headers:
+        body = httpx.Response(response.status_code, headers=response.headers, content=body).content
+    return Reply(status=response.status_code, headers=response.headers, body=body)
+
+
+async def _upload(client: httpx.AsyncClient, request: httpx.Request, upload: Upload) -> httpx.Response:
+    with upload.scope:
+        response = await client.send(request, stream=True, follow_redirects=False)
+        upload.sent()
+        return response
+    raise PerhapsSent("WriteTimeout", timed_out=True)
 
 
 def _aiohttp_session() -> "aiohttp.ClientSession":
@@ -167,12 +269,12 @@ def _verdict(error: Exception) -> Unanswered | None:
             "PoolTimeout",
             "UnsupportedProtocol",
             "ProxyError",
-            "InvalidURL",
         }
         return (NeverSent if never else PerhapsSent)(name, timed_out=timed_out)
     if isinstance(cause, OSError | anyio.BrokenResourceError | anyio.ClosedResourceError | anyio.EndOfStream):
         return PerhapsSent(name, timed_out=isinstance(cause, TimeoutError))
-    if isinstance(error, httpx.HTTPError):
+    # UnicodeError: httpx reads where a redirect leads even if it isn't to follow it, and trips over a name that is none.
+    if isinstance(error, httpx.HTTPError | UnicodeError):
         return PerhapsSent(name, timed_out=timed_out)
     return None  # a defect of ours, or of a user's own transport: not to be taken for a network failure
 

@@ -1,9 +1,15 @@
 """What all services share."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 from blaaiz_async.core.caller import Caller, QueryValue
+from blaaiz_async.errors import APIStatusError
+
+
+def is_taken(field: str) -> Callable[[APIStatusError], bool]:
+    """Return what tells whether a refusal says that `field` has been used before."""
+    return lambda error: error.status_code == 422 and field in error.errors
 
 
 class Service:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, Literal
 
-from blaaiz_async.core.operation import Key, list_operation, operation
+from blaaiz_async.core.operation import Key, Look, Recovery, list_operation, operation
 from blaaiz_async.errors import Fault, InvalidRequestError
 from blaaiz_async.services import transactions
-from blaaiz_async.services.base import Service
+from blaaiz_async.services.base import Service, is_taken
 from blaaiz_async.types.collections import (
     CardCollection,
     CollectionInitiated,
@@ -32,7 +32,17 @@ INITIATE = operation(
     CollectionInitiated,
     scope="collection:create",
     body=(CardCollection, OpenBankingCollection),
-    key=Key(field="merchant_reference", recover=transactions.GET, same=same_collection, adopt=initiated_by),
+    key=Key(field="merchant_reference"),
+    recovery=Recovery(
+        echo=is_taken("merchant_reference"),
+        look=Look(
+            read=transactions.GET,
+            ask=lambda asked: {"path": {"id": asked.key}},
+            fits=lambda asked, found: same_collection(asked.request, found),
+        ),
+        adopt=initiated_by,
+        settle="collections.settle",
+    ),
 )
 INITIATE_CRYPTO = operation(
     "collections_initiate_crypto",
@@ -42,6 +52,11 @@ INITIATE_CRYPTO = operation(
     scope="collection:crypto:create",
     under=("transaction", "data"),
     body=CryptoCollection,
+    look=transactions.look_for(
+        "FUND_WALLET",
+        lambda asked: {"wallet_id": asked.request.wallet_id, "customer_id": asked.request.customer_id},
+        lambda asked, found: found.amount in (None, asked.request.amount),
+    ),
 )
 LIST_CRYPTO_NETWORKS = list_operation(
     "collections_list_crypto_networks",
@@ -58,6 +73,11 @@ ATTACH_CUSTOMER = operation(
     scope="collection:create",
     under=(),
     body=CustomerAttachment,
+    look=Look(
+        read=transactions.GET,
+        ask=lambda asked: {"path": {"id": asked.request.transaction_id}},
+        fits=lambda asked, found: found.business_customer_id == asked.request.customer_id,
+    ),
 )
 REQUEST_INTERAC = operation(
     "collections_request_interac",
@@ -66,6 +86,11 @@ REQUEST_INTERAC = operation(
     InteracMoneyRequested,
     scope="collection:interac:create",
     body=InteracMoneyRequest,
+    look=transactions.look_for(
+        "FUND_WALLET",
+        lambda asked: {"customer_id": asked.request.customer_id},
+        lambda asked, found: found.currency in (None, "CAD") and found.amount in (None, asked.request.amount),
+    ),
 )
 ACCEPT_INTERAC = operation(
     "collections_accept_interac",
@@ -75,6 +100,7 @@ ACCEPT_INTERAC = operation(
     scope="collection:interac:accept",
     under=(),
     body=InteracAcceptance,
+    look=transactions.look_for("FUND_WALLET", lambda _: {}, lambda _, found: found.currency in (None, "CAD")),
 )
 
 
@@ -104,14 +130,34 @@ class CollectionsService(Service):
             InvalidRequestError: A rule of the contract is broken, or open banking isn't allowed; nothing was sent.
             BadRequestError: The platform refused it; cards may be off for your business or the wallet's currency.
             UnprocessableEntityError: A field is wrong, or `merchant_reference` was used before, for something else.
-            OutcomeUnknownError: It may have been started, and couldn't be read back yet: call again with the same
-                `merchant_reference`, or ask `transactions.get` for it. Every error has it as `idempotency_key`.
+            OutcomeUnknownError: It may have been started, and couldn't be read back before the deadline: call again with
+                the same `merchant_reference`, or `settle` it. Every error has it as `idempotency_key`.
 
         Scope `collection:create`; operation collections_initiate.
         """
         if not allow_open_banking:
             _refuse_open_banking(collection)
         return await self._call(INITIATE, body=collection)
+
+    async def settle(self, merchant_reference: str) -> CollectionInitiated:
+        """Find the collection that a merchant reference made, for a caller who comes back after an unknown outcome.
+
+        It may take the platform a moment to list a collection: this asks again until the deadline.
+
+        Args:
+            merchant_reference: Yours, or the one that was made (`idempotency_key` of the error).
+
+        Returns:
+            Its transaction id; `url` isn't kept by the platform.
+
+        Raises:
+            OutcomeUnknownError: The platform doesn't know it, or not yet; initiating it again with the same reference is
+                safe, and settles it for certain.
+            InvalidRequestError: It is the reference of something else than a collection.
+
+        Scope `transaction:read`; operation transactions_get.
+        """
+        return await self._caller.settle(INITIATE, merchant_reference)
 
     async def initiate_crypto(self, collection: CryptoCollection | Mapping[str, Any]) -> CryptoCollectionTransaction:
         """Ask for an address at which a stablecoin deposit funds a wallet.
@@ -123,7 +169,8 @@ class CollectionsService(Service):
             The address, and until when it may be paid to.
 
         Raises:
-            OutcomeUnknownError: The answer was lost. There is no key: a second call makes a second address.
+            OutcomeUnknownError: The answer was lost. There is no key, and a second call makes a second address:
+                `find_candidates()` looks in the wallet's collections first.
 
         Scope `collection:crypto:create`; operation collections_initiate_crypto.
         """
@@ -149,7 +196,7 @@ class CollectionsService(Service):
 
         Raises:
             BadRequestError: The customer isn't VERIFIED, or it is a card collection.
-            OutcomeUnknownError: The answer was lost; `transactions.get` shows the customer.
+            OutcomeUnknownError: The answer was lost; `find_candidates()` returns the transaction if it has the customer.
 
         Scope `collection:create`; operation collections_attach_customer.
         """
@@ -168,7 +215,8 @@ class CollectionsService(Service):
 
         Raises:
             BadRequestError: No active CAD wallet, or Interac is off.
-            OutcomeUnknownError: The answer was lost. There is no key: a second call asks the payer twice.
+            OutcomeUnknownError: The answer was lost. There is no key, and a second call asks the payer twice:
+                `find_candidates()` looks for a collection of this amount first.
 
         Scope `collection:interac:create`; operation collections_request_interac.
         """
@@ -181,7 +229,8 @@ class CollectionsService(Service):
             acceptance: Reference number; the security answer too, unless it is an auto-deposit transfer.
 
         Raises:
-            OutcomeUnknownError: The answer was lost; wait for the webhook before sending it again.
+            OutcomeUnknownError: The answer was lost; wait for the webhook before sending it again, or look with
+                `find_candidates()` for a CAD collection made since.
 
         Scope `collection:interac:accept`; operation collections_accept_interac.
         """

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any, TypedDict, Unpack
 
 from blaaiz_async.core import paging
-from blaaiz_async.core.operation import Key, Safety, list_operation, operation
+from blaaiz_async.core.operation import Key, Look, Safety, list_operation, operation
 from blaaiz_async.core.paging import Page
 from blaaiz_async.services.base import Service, query_of
 from blaaiz_async.types.crypto import (
@@ -35,6 +35,7 @@ CREATE_WALLET = operation(
     CryptoWallet,
     scope="crypto-wallet:create",
     body=CryptoCreateWalletRequest,
+    look=Look(read=LIST_WALLETS, ask=lambda _: {}),
     deprecated="create business wallets on the dashboard",
 )
 GET_WALLET = operation("crypto_get_wallet", "GET", _WALLET, CryptoWallet, scope="crypto-wallet:read")
@@ -49,6 +50,13 @@ CREATE_CUSTOMER_WALLET_ADDRESSES = list_operation(
     method="POST",
     safety=Safety.WRITE,
     body=CryptoCreateCustomerAddressesRequest,
+    look=Look(
+        read=LIST_WALLET_ADDRESSES,
+        ask=lambda asked: {
+            "path": {"walletId": asked.path["walletId"]},
+            "query": {"customer_id": asked.request.customer_id},
+        },
+    ),
 )
 LIST_WALLET_TRANSACTIONS = list_operation(
     "crypto_list_wallet_transactions", _WALLET + "/transactions", CryptoTransaction, scope="crypto-transaction:read"

@@ -6,7 +6,7 @@ from typing import Any, NotRequired, Required, TypedDict, Unpack, cast
 from attrs import frozen
 
 from blaaiz_async.core import paging
-from blaaiz_async.core.operation import Safety, list_operation, operation
+from blaaiz_async.core.operation import Asked, Look, Safety, list_operation, operation
 from blaaiz_async.core.paging import Page
 from blaaiz_async.core.waiting import News, until_settled
 from blaaiz_async.errors import Fault, InvalidRequestError
@@ -40,6 +40,19 @@ List = list  # inside the class, `list` is the method
 _CUSTOMERS = "/api/external/customer"
 _CUSTOMER = _CUSTOMERS + "/{customer_id}"
 
+LIST = list_operation("customers_list", _CUSTOMERS, CustomerSummary, scope="customer:read")
+GET = operation("customers_get", "GET", _CUSTOMER, Customer, scope="customer:read")
+_AS_IT_IS = Look(read=GET, ask=lambda asked: {"path": {"customer_id": asked.path["customer_id"]}})
+"""The customer itself shows whether it was done."""
+
+
+def _number(asked: Asked) -> dict[str, str | None]:
+    """Return what a customer is looked up by: the number that is its own."""
+    if isinstance(asked.request, BusinessCustomer):
+        return {"registration_number": asked.request.registration_number}
+    return {"id_number": asked.request.id_number}
+
+
 CREATE = operation(
     "customers_create",
     "POST",
@@ -47,17 +60,21 @@ CREATE = operation(
     Customer,
     scope="customer:write",
     body=(IndividualCustomer, BusinessCustomer),
+    look=Look(
+        read=LIST,
+        ask=lambda asked: {"query": {**_number(asked), "type": asked.request.type}},
+        fits=lambda asked, found: (found.email or "").lower() in ("", asked.request.email.lower()),
+    ),
 )
-LIST = list_operation("customers_list", _CUSTOMERS, CustomerSummary, scope="customer:read")
-GET = operation("customers_get", "GET", _CUSTOMER, Customer, scope="customer:read")
 UPDATE = operation(
     "customers_update",
     "PUT",
     _CUSTOMER,
     Customer,
     scope="customer:write",
-    safety=Safety.IDEMPOTENT,
+    safety=Safety.IDEMPOTENT,  # but for new owners (CustomerUpdate.__repeatable__)
     body=CustomerUpdate,
+    look=_AS_IT_IS,
 )
 ADD_KYC = operation(
     "customers_add_kyc_data",
@@ -88,7 +105,7 @@ GET_BENEFICIARY = operation(
     Beneficiary,
     scope="beneficiary:read",
 )
-SUBMIT = operation("customers_submit", "POST", _CUSTOMER + "/submit", Customer, scope="customer:write")
+SUBMIT = operation("customers_submit", "POST", _CUSTOMER + "/submit", Customer, scope="customer:write", look=_AS_IT_IS)
 UPGRADE_KYB_SCOPE = operation(
     "customers_upgrade_kyb_scope",
     "POST",
@@ -96,6 +113,7 @@ UPGRADE_KYB_SCOPE = operation(
     Customer,
     scope="customer:write",
     body=KybScopeUpgrade,
+    look=_AS_IT_IS,
 )
 LINK_KYC_SESSION = operation(
     "customers_link_kyc_session",
@@ -104,6 +122,7 @@ LINK_KYC_SESSION = operation(
     Customer,
     scope=("customer:write", "compliance-kyc:pii:read"),
     body=KycSessionLink,
+    look=_AS_IT_IS,
 )
 DELETE_OWNER = operation(
     "customer_owners_delete",
@@ -113,6 +132,7 @@ DELETE_OWNER = operation(
     scope="customer:write",
     safety=Safety.IDEMPOTENT,
     under=(),
+    look=_AS_IT_IS,
 )
 ATTACH_OWNER_FILES = operation(
     "customer_owners_attach_files",
@@ -131,6 +151,11 @@ CREATE_DOCUMENT = operation(
     KybDocument,
     scope="customer:write",
     body=DocumentCreate,
+    look=Look(
+        read=LIST_DOCUMENTS,
+        ask=lambda asked: {"path": {"customer_id": asked.path["customer_id"]}},
+        fits=lambda asked, found: (found.type, found.name) == (asked.request.type, asked.request.name),
+    ),
 )
 GET_DOCUMENT = operation(
     "customer_documents_get", "GET", _CUSTOMER + "/document/{document_id}", KybDocument, scope="customer:read"

@@ -6,6 +6,7 @@ bearer token, and its calls don't count against the rate limit.
 
 import base64
 import binascii
+import math
 import os
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
@@ -16,6 +17,7 @@ from urllib.parse import urlsplit
 import anyio
 from attrs import field, frozen
 
+from blaaiz_async.core.attempts import begin
 from blaaiz_async.core.operation import Safety, operation
 from blaaiz_async.core.retry import Again
 from blaaiz_async.core.transport import Unanswered
@@ -168,7 +170,12 @@ class FilesService(Service):
                 raise Again(error) from None
             return target.file_id
 
-        return await self._caller.options.retry.run(attempt, waited=lambda: 0.0)
+        options = self._caller.options
+        course = begin(options)
+        # The retry policy's deadline is for calls, and a large file takes its time; one that was asked for cuts it short.
+        with anyio.CancelScope(deadline=math.inf if options.deadline is None else course.deadline):
+            return await options.retry.run(attempt, course)
+        raise UploadError(PUT.id, "the deadline passed")
 
     async def _put(self, target: UploadTarget, content: _Content) -> None:
         if not _is_safe(target.url, self._caller.base_url):
@@ -179,7 +186,8 @@ class FilesService(Service):
         headers["content-length"] = str(content.size)
         try:
             async with content.open() as body:
-                reply = await self._caller.transport.send("PUT", target.url, headers=headers, content=body)
+                timeout = self._caller.options.timeout
+                reply = await self._caller.transport.send("PUT", target.url, headers=headers, content=body, timeout=timeout)
         except Unanswered as verdict:
             # From None: a transport error holds the request, and that the link.
             raise UploadError(PUT.id, f"no whole answer from the storage ({verdict})") from None

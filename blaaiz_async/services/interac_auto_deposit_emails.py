@@ -4,22 +4,31 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from blaaiz_async.core import paging
-from blaaiz_async.core.operation import list_operation, operation
+from blaaiz_async.core.operation import Look, Recovery, Safety, list_operation, operation
 from blaaiz_async.core.paging import Page
-from blaaiz_async.services.base import Service
+from blaaiz_async.services.base import Service, is_taken
 from blaaiz_async.types.interac_auto_deposit_emails import AutoDepositEmail, AutoDepositEmailCreateRequest
 
 _EMAILS = "/api/external/interac-auto-deposit-email"
 
+LIST = list_operation("interac_auto_deposit_email_list", _EMAILS, AutoDepositEmail, scope="interac-auto-deposit-email:read")
 CREATE = operation(
     "interac_auto_deposit_email_create",
     "POST",
     _EMAILS,
     AutoDepositEmail,
     scope="interac-auto-deposit-email:create",
+    safety=Safety.KEYED,  # a second one of the same address is refused
     body=AutoDepositEmailCreateRequest,
+    recovery=Recovery(
+        echo=is_taken("email"),
+        look=Look(
+            read=LIST,
+            ask=lambda asked: {"query": {"search_term": asked.request.email}},
+            fits=lambda asked, found: (found.email or "").lower() == asked.request.email.lower(),
+        ),
+    ),
 )
-LIST = list_operation("interac_auto_deposit_email_list", _EMAILS, AutoDepositEmail, scope="interac-auto-deposit-email:read")
 GET = operation(
     "interac_auto_deposit_email_get", "GET", _EMAILS + "/{id}", AutoDepositEmail, scope="interac-auto-deposit-email:read"
 )
@@ -37,7 +46,8 @@ class InteracAutoDepositEmailsService(Service):
         Raises:
             BadRequestError: Your business has no CAD wallet.
             UnprocessableEntityError: The address is taken.
-            OutcomeUnknownError: The answer was lost: `list(search_term=…)` tells before you register it again.
+            OutcomeUnknownError: No answer came before the deadline. Calling again is safe: `UnprocessableEntityError` then
+                says that it is registered.
 
         Scope `interac-auto-deposit-email:create`; operation interac_auto_deposit_email_create.
         """

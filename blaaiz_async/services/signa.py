@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from blaaiz_async.core import paging
-from blaaiz_async.core.operation import Key, Safety, list_operation, operation
+from blaaiz_async.core.operation import Key, Look, Recovery, Safety, list_operation, operation
 from blaaiz_async.core.waiting import News, until_settled
 from blaaiz_async.services.base import Service
 from blaaiz_async.types.signa import (
@@ -43,13 +43,26 @@ CREATE_SESSION = operation(
 )
 LIST_SESSIONS = operation("signa_list_sessions", "GET", _SESSIONS, SignaSessionList, scope="compliance-kyc:read")
 GET_SESSION = operation("signa_get_session", "GET", _SESSION, SignaSession, scope="compliance-kyc:read")
+
+
+def _refused_twice(*after: SignaSessionStatus) -> Recovery:
+    """Return the recovery of a step that is refused a second time: the session itself shows that it was taken."""
+    look = Look(
+        read=GET_SESSION,
+        ask=lambda asked: {"path": {"sessionId": asked.path["sessionId"]}},
+        fits=lambda _, found: found.status in after,
+    )
+    return Recovery(echo=lambda error: error.status_code == 422, look=look)
+
+
 SUBMIT_SESSION = operation(
     "signa_submit_session",
     "POST",
     _SESSION + "/submit",
     SignaSession,
     scope="compliance-kyc:create",
-    safety=Safety.IDEMPOTENT,  # a second one is refused
+    safety=Safety.IDEMPOTENT,
+    recovery=_refused_twice(SignaSessionStatus.IN_REVIEW, SignaSessionStatus.APPROVED, SignaSessionStatus.REJECTED),
 )
 CANCEL_SESSION = operation(
     "signa_cancel_session",
@@ -57,7 +70,8 @@ CANCEL_SESSION = operation(
     _SESSION + "/cancel",
     SignaSession,
     scope="compliance-kyc:cancel",
-    safety=Safety.IDEMPOTENT,  # a second one is refused
+    safety=Safety.IDEMPOTENT,
+    recovery=_refused_twice(SignaSessionStatus.CANCELLED),
 )
 CREATE_DOCUMENT_UPLOAD_URL = operation(
     "signa_create_document_upload_url",
@@ -75,6 +89,7 @@ UPLOAD_DOCUMENT = operation(
     SignaSession,
     scope="compliance-kyc:create",
     body=SignaUploadDocumentRequest,
+    look=Look(read=GET_SESSION, ask=lambda asked: {"path": {"sessionId": asked.path["sessionId"]}}),
 )
 LIST_DOCUMENTS = list_operation("signa_list_documents", _DOCUMENTS, SignaSessionDocument, scope="compliance-kyc:pii:read")
 GET_DOCUMENT = operation(

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from blaaiz_async.core.operation import operation
+from blaaiz_async.services import transactions
 from blaaiz_async.services.base import Service
-from blaaiz_async.types.swaps import Swap, SwapTransaction
+from blaaiz_async.types.swaps import Swap, SwapTransaction, same_swap
 
 INITIATE = operation(
     "swaps_initiate",
@@ -15,6 +16,7 @@ INITIATE = operation(
     scope="swap:create",
     under=("business_swap_transaction", "data"),
     body=Swap,
+    look=transactions.look_for("SWAP", lambda _: {}, lambda asked, found: same_swap(asked.request, found)),
 )
 
 
@@ -34,7 +36,7 @@ class SwapsService(Service):
             BadRequestError: The wallets have the same currency, or aren't yours, or the pair isn't offered.
             PermissionDeniedError: Your business may not swap through the API.
             OutcomeUnknownError: The answer was lost. There is no key, and a second call swaps again: look first with
-                `transactions.iterate({"type": "SWAP"})`.
+                `find_candidates()`, which returns the swaps of these wallets and this amount made since.
 
         Scope `swap:create`; operation swaps_initiate.
         """

@@ -1,16 +1,22 @@
 """Transactions (contract/money.yaml): collections, payouts and swaps, one by one and in pages."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any, cast
 
 import attrs
 
 from blaaiz_async.core import paging
-from blaaiz_async.core.operation import list_operation, operation
+from blaaiz_async.core.operation import Asked, Look, list_operation, operation
 from blaaiz_async.core.paging import Page
 from blaaiz_async.core.waiting import News, until_settled
 from blaaiz_async.services.base import Service
-from blaaiz_async.types.transactions import Transaction, TransactionDetail, TransactionFilters, TransactionStatus
+from blaaiz_async.types.transactions import (
+    Transaction,
+    TransactionDetail,
+    TransactionFilters,
+    TransactionKind,
+    TransactionStatus,
+)
 
 List = list  # inside the class, `list` is the method
 
@@ -23,6 +29,23 @@ LIST = list_operation(
     body=TransactionFilters,
 )
 GET = operation("transactions_get", "GET", "/api/external/transaction/{id}", TransactionDetail, scope="transaction:read")
+
+
+def look_for(
+    kind: TransactionKind,
+    narrowed: Callable[[Asked], Mapping[str, Any]],
+    fits: Callable[[Asked, Transaction], bool],
+) -> Look:
+    """Return how to look among the transactions of a kind that were made since; `narrowed` gives further filters."""
+
+    def ask(asked: Asked) -> dict[str, Any]:
+        given = {name: value for name, value in narrowed(asked).items() if value is not None}
+        return {"body": TransactionFilters(type=kind, start_date=asked.since.date(), **given)}
+
+    def is_it(asked: Asked, found: Transaction) -> bool:
+        return (found.date is None or found.date >= asked.since) and fits(asked, found)
+
+    return Look(read=LIST, ask=ask, fits=is_it, paged=True)
 
 
 class TransactionsService(Service):

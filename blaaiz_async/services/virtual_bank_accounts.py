@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from blaaiz_async.core.operation import Safety, list_operation, operation
+from blaaiz_async.core.operation import Look, Recovery, Safety, list_operation, operation
 from blaaiz_async.services.base import Service
 from blaaiz_async.types.common import IdentificationType
 from blaaiz_async.types.virtual_bank_accounts import (
@@ -11,21 +11,34 @@ from blaaiz_async.types.virtual_bank_accounts import (
     VirtualBankAccountClose,
     VirtualBankAccountClosing,
     VirtualBankAccountCreate,
+    VirtualBankAccountStatus,
 )
 
 List = list  # inside the class, `list` is the method
 
 _ACCOUNTS = "/api/external/virtual-bank-account"
 
+_OPEN = (VirtualBankAccountStatus.PENDING, VirtualBankAccountStatus.SUCCESSFUL)
+"""Of such a one there is at most one for each customer and wallet."""
+
+LIST = list_operation("virtual_accounts_list", _ACCOUNTS, VirtualBankAccount, scope="virtual-account:read")
 CREATE = operation(
     "virtual_accounts_create",
     "POST",
     _ACCOUNTS,
     VirtualBankAccount,
     scope="virtual-account:create",
+    safety=Safety.KEYED,  # one for each customer and wallet: a second one is refused
     body=VirtualBankAccountCreate,
+    recovery=Recovery(
+        echo=lambda error: error.status_code == 400,  # the words for "there is one" aren't certain
+        look=Look(
+            read=LIST,
+            ask=lambda asked: {"query": {"wallet_id": asked.request.wallet_id, "customer_id": asked.request.customer_id}},
+            fits=lambda _, found: found.status in (None, *_OPEN),
+        ),
+    ),
 )
-LIST = list_operation("virtual_accounts_list", _ACCOUNTS, VirtualBankAccount, scope="virtual-account:read")
 GET = operation("virtual_accounts_get", "GET", _ACCOUNTS + "/{id}", VirtualBankAccount, scope="virtual-account:read")
 CLOSE = operation(
     "virtual_accounts_close",
@@ -33,8 +46,12 @@ CLOSE = operation(
     _ACCOUNTS + "/{id}/close",
     VirtualBankAccountClosing,
     scope="virtual-account:close",
-    safety=Safety.IDEMPOTENT,  # a second one is refused: it is closed already
+    safety=Safety.KEYED,  # a second one is refused: it is closed already
     body=VirtualBankAccountClose,
+    recovery=Recovery(
+        echo=lambda error: error.status_code == 400 and "already closed" in error.message.lower(),
+        adopt=lambda asked, refusal: VirtualBankAccountClosing(account_id=asked.path["id"], message=refusal.message),
+    ),
 )
 IDENTIFICATION_TYPE = operation(
     "virtual_accounts_identification_type",
@@ -54,12 +71,14 @@ class VirtualBankAccountsService(Service):
         Args:
             account: The wallet, and a VERIFIED customer; outside NGN a business must have KYB scope FULL.
 
+        Where an answer is lost it is asked for again; the platform refuses a second one, and the first is then returned.
+
         Returns:
             The account. NGN is usually ready at once; the others are PENDING and end by webhook.
 
         Raises:
             BadRequestError: The currency isn't offered, something is missing of the customer, or there is one already.
-            OutcomeUnknownError: The answer was lost: look with `list(wallet_id, customer_id)`.
+            OutcomeUnknownError: No answer came before the deadline. Calling again is safe: there is never a second one.
 
         Scope `virtual-account:create`; operation virtual_accounts_create.
         """
@@ -96,7 +115,7 @@ class VirtualBankAccountsService(Service):
         Raises:
             BadRequestError: It is closed already, or its provider can't close accounts.
             NotFoundError: There is none.
-            OutcomeUnknownError: An answer was lost, and the repeat was refused: most likely it is closed.
+            OutcomeUnknownError: No answer came before the deadline. Calling again is safe.
 
         Scope `virtual-account:close`; operation virtual_accounts_close.
         """

@@ -5,7 +5,7 @@ from datetime import date
 from typing import Any
 
 from blaaiz_async.core import paging
-from blaaiz_async.core.operation import Safety, list_operation, operation
+from blaaiz_async.core.operation import Look, Safety, list_operation, operation
 from blaaiz_async.core.paging import Page
 from blaaiz_async.services.base import Service
 from blaaiz_async.types.common import Message
@@ -25,10 +25,16 @@ from blaaiz_async.webhooks.verifier import SIGNATURE_HEADER, TIMESTAMP_HEADER, T
 _WEBHOOK = "/api/external/webhook"
 _LOGS = "/api/external/webhook-logs"
 
-REGISTER = operation(
-    "webhook_register", "POST", _WEBHOOK, WebhookRegistration, scope="webhook:write", body=WebhookRegisterRequest
-)
 GET = operation("webhook_get", "GET", _WEBHOOK, WebhookConfig, scope="webhook:read")
+REGISTER = operation(
+    "webhook_register",
+    "POST",
+    _WEBHOOK,
+    WebhookRegistration,
+    scope="webhook:write",
+    body=WebhookRegisterRequest,
+    look=Look(read=GET, ask=lambda _: {}),
+)
 UPDATE = operation(
     "webhook_update",
     "PUT",
@@ -205,8 +211,8 @@ class WebhooksService(Service):
         """
         return await self._call(SIMULATE_INTERAC, body=simulation)
 
-    def verify_signature(self, raw_body: bytes | str, signature: str, timestamp: str, secret: str) -> bool:
-        """Tell whether a delivery was signed with a secret, whatever its age. It makes no call.
+    def verify_signature(self, raw_body: bytes | str, signature: str | None, timestamp: str | None, secret: str) -> bool:
+        """Tell whether a delivery was signed with a secret, whatever its age; None is a header that isn't there. No call.
 
         Args:
             raw_body: The request's body as it came.
@@ -219,7 +225,12 @@ class WebhooksService(Service):
 
         Chapter x-webhook-signature of contract/events.yaml.
         """
-        return WebhookVerifier(secret).has_signed(_bytes(raw_body), signature=signature, timestamp=timestamp)
+        verifier = WebhookVerifier(secret)
+        return (
+            signature is not None
+            and timestamp is not None
+            and verifier.has_signed(_bytes(raw_body), signature=signature, timestamp=timestamp)
+        )
 
     def construct_event(
         self,
@@ -250,4 +261,5 @@ class WebhooksService(Service):
 
 
 def _bytes(body: bytes | str) -> bytes:
-    return body.encode() if isinstance(body, str) else body
+    # Whatever can be in a str has bytes of its own; half a surrogate pair was never signed.
+    return body.encode("utf-8", "surrogatepass") if isinstance(body, str) else body

@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 from attrs import frozen
 
 from blaaiz_async.core.codec import Answer, Id, Request, Rule
+from blaaiz_async.errors import Fault, InvalidRequestError
 from blaaiz_async.types.money import EXACT, CollectedAmount, at_least, at_most_decimals
 from blaaiz_async.types.payouts import MerchantReference
 from blaaiz_async.types.rules import Email, HttpsUrl, Text, longest
@@ -216,6 +217,9 @@ def same_collection(collection: CardCollection | OpenBankingCollection, found: T
     return all(asked is None or there is None or asked == there for asked, there in pairs)
 
 
-def initiated_by(found: TransactionDetail) -> CollectionInitiated:
+def initiated_by(_: object, found: TransactionDetail) -> CollectionInitiated:
     """Return a collection that was read back as its start would have answered; its checkout address isn't kept."""
+    if found.type not in (None, "collection"):
+        text = "belongs to something else than a collection; see transactions.get"
+        raise InvalidRequestError("collections_initiate", [Fault(field="merchant_reference", rule="kind", message=text)])
     return CollectionInitiated(transaction_id=found.id, merchant_reference=found.merchant_reference)

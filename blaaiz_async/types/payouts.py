@@ -14,7 +14,7 @@ import attrs
 from attrs import frozen
 
 from blaaiz_async.core.codec import FLAT, Answer, Id, OneOf, Request, Rule
-from blaaiz_async.errors import Fault
+from blaaiz_async.errors import Fault, InvalidRequestError
 from blaaiz_async.types.money import AmountSide, SendAmount, amount_faults, amount_side
 from blaaiz_async.types.rules import Country, CurrencyRef, Email, Phone, Text, longest
 from blaaiz_async.types.transactions import TransactionStatus
@@ -338,6 +338,14 @@ class PayoutTransaction(Answer):
     rate: Decimal | None = None
     date: datetime | None = None
     recipient: PayoutRecipient | None = None
+
+
+def settled_payout(_: object, found: PayoutTransaction) -> PayoutTransaction:
+    """Return a payout that was read back by its merchant reference; collections have theirs from the same stock."""
+    if found.extra.get("type") not in (None, "payout"):
+        text = "belongs to something else than a payout; see transactions.get"
+        raise InvalidRequestError("payouts_initiate", [Fault(field="merchant_reference", rule="kind", message=text)])
+    return found
 
 
 def same_payout(payout: Payout, found: PayoutTransaction) -> bool | None:

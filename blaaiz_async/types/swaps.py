@@ -11,7 +11,7 @@ from blaaiz_async.core.codec import Answer, Id, Request
 from blaaiz_async.errors import Fault
 from blaaiz_async.types.money import CollectedAmount
 from blaaiz_async.types.rules import Text
-from blaaiz_async.types.transactions import TransactionStatus
+from blaaiz_async.types.transactions import Transaction, TransactionStatus
 
 
 @frozen(kw_only=True, repr=False)
@@ -64,3 +64,17 @@ class SwapTransaction(Answer):
     amount_type: str | None = None
     created_at: datetime | None = None
     updated_at: datetime | None = None
+
+
+def same_swap(swap: Swap, found: Transaction) -> bool:
+    """Tell whether `swap` can have made what was found; what the platform doesn't show counts as alike."""
+    details = found.swap_details
+    if details is None:
+        return True
+    amount = details.to_amount if swap.amount_type == "to" else details.from_amount
+    pairs: tuple[tuple[object, object], ...] = (
+        (swap.from_business_wallet_id, details.from_business_wallet_id),
+        (swap.to_business_wallet_id, details.to_business_wallet_id),
+        (swap.amount, amount),
+    )
+    return all(there is None or asked == there for asked, there in pairs)

@@ -1,0 +1,136 @@
+"""After a lost answer: find what a write made, or what it may have made."""
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import anyio
+
+from blaaiz_async.core import codec
+from blaaiz_async.core.attempts import Course, begin
+from blaaiz_async.core.operation import Asked, Look, Operation, Recovery
+from blaaiz_async.core.paging import Page, iterate
+from blaaiz_async.core.preparing import Prepared
+from blaaiz_async.errors import APIStatusError, BlaaizError, NotFoundError, OutcomeUnknownError
+
+if TYPE_CHECKING:
+    from blaaiz_async.core.caller import Caller
+
+T = TypeVar("T")
+
+_CLOCKS = timedelta(minutes=5)
+"""The most that the platform's clock is taken to differ from ours."""
+
+_LOOKS = 3
+"""How often a listing is read for what a refusal without a key may mean."""
+
+
+async def adopt(caller: "Caller", prepared: Prepared, course: Course, error: APIStatusError, since: datetime) -> Any:
+    """Return what was made before, by this call or an earlier one, after the platform refused the write as done already.
+
+    Raises `error` if that was something else, and OutcomeUnknownError if it can't be told before the deadline.
+    """
+    operation = prepared.operation
+    recovery, asked = cast("Recovery", operation.recovery), _asked(prepared, since)
+    if recovery.look is None:
+        return recovery.adopt(asked, error)
+    try:
+        found, same = await _find_first(caller, recovery.look, asked, course)
+    except BlaaizError as failure:
+        raise _unknown(operation, prepared.key, "was done before, and can't be read back yet", 422) from failure
+    if same is None:
+        raise _unknown(operation, prepared.key, "was done before, and can't be told from something else", 422) from error
+    if not same:
+        if prepared.key is not None:
+            raise error  # the key was used before, for something else
+        raise _unknown(operation, None, f"may have been done; the repeat was refused: {error}", error.status_code) from error
+    return recovery.adopt(asked, found)
+
+
+async def settle(caller: "Caller", operation: Operation[T], key: str) -> T:
+    """Return what the key made, waiting for it to show until the deadline."""
+    recovery = cast("Recovery", operation.recovery)
+    look = cast("Look", recovery.look)
+    asked = Asked(path={}, request=None, key=key, since=caller.now() - _CLOCKS)
+    course = begin(caller.options)
+    try:
+        with caller.watching(look.read, look.ask(asked), course):
+            found, _ = await _find_first(caller, look, asked, course)
+    except NotFoundError as error:
+        problem = "isn't known to the platform, or not yet: initiating it again with the same one is safe"
+        raise _unknown(operation, key, problem, 404) from error
+    return cast("T", recovery.adopt(asked, found))
+
+
+def tell(caller: "Caller", prepared: Prepared, error: OutcomeUnknownError, since: datetime) -> None:
+    """Give an unknown outcome a way to look for what may have been made."""
+    operation = prepared.operation
+    look = operation.look or (operation.recovery.look if operation.recovery is not None else None)
+    if look is None:
+        return
+    asked = _asked(prepared, since)
+
+    async def find() -> list[Any]:
+        return await _candidates(caller, look, asked)
+
+    error.look_with(find)
+
+
+def _asked(prepared: Prepared, since: datetime) -> Asked:
+    return Asked(path=prepared.path, request=prepared.request, key=prepared.key, since=since - _CLOCKS)
+
+
+def _unknown(operation: Operation[Any], key: str | None, problem: str, status_code: int) -> OutcomeUnknownError:
+    what = operation.id if key is None or operation.key is None else f"{operation.key.field} {key}"
+    recovery = operation.recovery
+    how = f"; settle it with {recovery.settle}" if recovery is not None and recovery.settle else ""
+    return OutcomeUnknownError(operation.id, f"{what} {problem}{how}", status_code=status_code)
+
+
+async def _find_first(caller: "Caller", look: Look, asked: Asked, course: Course) -> tuple[Any, bool | None]:
+    """Read until there is something to compare, or the deadline passes, since what was made may not be visible at once.
+
+    Returns what was found, and whether it is what was asked for; a listing without it counts as nothing found.
+    Raises what the last read raised.
+    """
+    attempt = 0
+    while True:
+        attempt += 1
+        try:
+            found = await caller.read(look.read, course, look.ask(asked))
+        except NotFoundError as error:
+            failure = error
+        else:
+            for each in codec.as_list(found):
+                same = True if asked.request is None else look.fits(asked, each)
+                if same is not False or not isinstance(found, list):
+                    return each, same
+            if asked.key is None and attempt >= _LOOKS:
+                return None, False  # the refusal may have had another reason
+            failure = NotFoundError("nothing there", status_code=404, operation=look.read.id)
+        wait = caller.options.retry.backoff(attempt)
+        if wait >= course.left():
+            raise failure
+        await anyio.sleep(wait)
+
+
+async def _candidates(caller: "Caller", look: Look, asked: Asked) -> list[Any]:
+    """Return every record that may be what was made."""
+    given: Mapping[str, Any] = look.ask(asked)
+    try:
+        if look.paged:
+            found = [row async for row in iterate(_pages(caller, look.read, given))]
+        else:
+            found = codec.as_list(await caller.call(look.read, **given))
+    except NotFoundError:
+        return []
+    return [each for each in found if look.fits(asked, each) is not False]
+
+
+def _pages(caller: "Caller", read: Operation[Any], given: Mapping[str, Any]) -> "Callable[[int], Any]":
+    async def page(number: int) -> Page[Any]:
+        return await caller.page(
+            read, number=number, query=given.get("query", {}), path=given.get("path"), body=given.get("body")
+        )
+
+    return page

@@ -1,0 +1,100 @@
+"""How a client stands: its statistics, and the readiness probe."""
+
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any
+
+import anyio
+from attrs import frozen
+
+from blaaiz_async.core.budget import BudgetStatistics
+from blaaiz_async.core.retry import RetryPolicy
+from blaaiz_async.core.tokens import TokenStatistics
+from blaaiz_async.core.transport import PoolStatistics
+from blaaiz_async.core.watching import CallStatistics
+from blaaiz_async.errors import APIStatusError, BlaaizError, ConfigurationError, PermissionDeniedError, RateLimitError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from blaaiz_async.core.caller import Caller
+    from blaaiz_async.core.operation import Operation
+    from blaaiz_async.core.watching import Watch
+
+__all__ = ["ClientStatistics", "Health", "check"]
+
+
+@frozen(kw_only=True)
+class ClientStatistics:
+    """What a client and its views have done, and how they stand."""
+
+    calls: CallStatistics
+    pool: PoolStatistics
+    token: TokenStatistics | None
+    """None before the first token."""
+    budget: BudgetStatistics | None
+    """None without a budget."""
+
+
+@frozen(kw_only=True)
+class Health:
+    """What a readiness probe found."""
+
+    ready: bool
+    """Whether calls can be expected to go through."""
+    problem: str | None = None
+    """What is wrong, fit for a log; None if nothing is."""
+    asked: bool = True
+    """Whether a call was spent; False if one had succeeded lately."""
+    seconds: float = 0.0
+    """How long the answer took."""
+    clock_offset: float | None = None
+    """Seconds that the platform's clock is ahead of ours, give or take one and the time of the call; None if not told."""
+
+
+async def check(caller: "Caller", watch: "Watch", *, max_age: float, deadline: float) -> Health:
+    """See `AsyncBlaaiz.check`."""
+    began = anyio.current_time()
+    if watch.succeeded_at is not None and began - watch.succeeded_at <= max_age:
+        return Health(ready=True, asked=False)
+    asking = caller.with_options(retry=RetryPolicy(max_attempts=1), deadline=deadline, priority="interactive")
+    try:
+        operation = _probe(caller)
+        raw = await asking.raw(asking.call, operation)
+    except (PermissionDeniedError, RateLimitError) as error:
+        # The platform answers, and knows us; that this call isn't for us now says little of others.
+        denied = isinstance(error, PermissionDeniedError)
+        return Health(
+            ready=not denied,
+            problem=_told(error),
+            seconds=anyio.current_time() - began,
+            clock_offset=_offset(error.headers, caller.now().timestamp()),
+        )
+    except BlaaizError as error:
+        return Health(ready=False, problem=_told(error), seconds=anyio.current_time() - began)
+    offset = _offset(raw.headers, caller.now().timestamp())
+    return Health(ready=True, seconds=anyio.current_time() - began, clock_offset=offset)
+
+
+def _probe(caller: "Caller") -> "Operation[Any]":
+    """Return a cheap listing that the client's scopes allow."""
+    from blaaiz_async.services import banks, currencies, customers, rates, wallets
+
+    for operation in (currencies.LIST, wallets.LIST, rates.LIST, banks.LIST, customers.LIST):
+        if caller.scopes.issuperset(operation.scopes):
+            return operation
+    scopes = "currency:read, wallet:read, rates:read, bank:read or customer:read"
+    raise ConfigurationError(f"check() needs one of the scopes {scopes} to ask with")
+
+
+def _told(error: BlaaizError) -> str:
+    """Return what is wrong without the platform's own words, which may name a person."""
+    if isinstance(error, APIStatusError):
+        return f"{type(error).__name__}: {error.operation} answered {error.status_code}"
+    return f"{type(error).__name__}: {error}"
+
+
+def _offset(headers: "Mapping[str, str]", here: float) -> float | None:
+    try:
+        return parsedate_to_datetime(headers["date"]).timestamp() - here
+    except (KeyError, ValueError, OverflowError):
+        return None
