@@ -1,94 +1,103 @@
-"""Which event a delivery is, and by what to tell it from a repeat (contract/events.yaml x-webhook-delivery)."""
+"""What every event has in common; `reading` makes them, and the classes of each area are in `events`."""
 
-import hashlib
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any, ClassVar, TypeGuard
+from typing import Any, ClassVar, Literal, TypeGuard
 
+import attrs
 from attrs import frozen
 
 from blaaiz_async.core import codec
-from blaaiz_async.errors import WebhookVerificationError
 
-UNKNOWN = "unknown"
-"""The name of an event of none of the documented forms."""
+UrlKind = Literal["collection", "payout", "kyc"]
+"""Which of the registered addresses: `collection_url`, `payout_url` or `kyc_url`."""
+
+REQUIRED: Any = attrs.NOTHING
+"""No default, of a field that the base class has one for: a type checker wants to see one there too."""
 
 
 @frozen(kw_only=True, repr=False)
-class Event(codec.Record):
-    """A verified delivery. Its repr shows only name and id.
+class Event(codec.Answer):
+    """A verified delivery. Its repr shows ids and states, no personal data.
 
-    Deliveries come at least once and in no promised order: keep the pair of `name` and `id` of what you have handled, and
-    skip what is there already.
+    Deliveries come at least once and in no promised order: keep the `dedupe_key` of what you have handled, and skip what is
+    there already.
+
+    The classes require what identifies their subject, its state and its money; any other field is None where the platform
+    left it out, and `extra` holds the keys that a class doesn't know.
     """
 
-    _shown: ClassVar[tuple[str, ...]] = ("name", "id")
+    _shown: ClassVar[tuple[str, ...]] = ("dedupe_key",)
+
+    url_kind: ClassVar[UrlKind | None] = None
+    """Which registered address it comes by; None if the event is unknown."""
 
     name: str
     """Such as "payout.completed", "refund" or "customer.status_changed"; "unknown" if the payload has no documented form."""
-    id: str
-    """The platform's `event_id`. Where it sends none, the documented substitute: "virtual_account.ready:" and the account's
-    id, "merchant.kyc.session.completed:" and the session's. Where there is none of those either, a digest of the body."""
+    dedupe_key: str
+    """The same for every delivery of one event, and for no other event: its name and the platform's `event_id`. Where there
+    is none, the documented substitute: the account's id in "virtual_account.ready:…", the session's in
+    "merchant.kyc.session.completed:…". Where there is none of those either, a digest of the body."""
     payload: Mapping[str, Any]
     """The whole body as decoded JSON; numbers with a fraction are Decimal."""
     received_at: datetime
     """When it was verified, in UTC."""
 
+    def to_payload(self) -> dict[str, Any]:
+        """Return the body for this event's fields, as builtins for `codec.to_json`.
 
-def read_event(body: bytes, received_at: datetime) -> Event:
-    """Read a delivery that has been verified.
+        What a field holds unchanged has the form in which it came: an amount as a number or a string, a moment with its
+        milliseconds.
+        """
+        # Without the payload, which may nest deeper than an encoder goes.
+        fields: dict[str, Any] = codec.encode(attrs.evolve(self, payload={}))
+        own = {name: value for name, value in fields.items() if name not in ABOUT or name in self.extra}
+        payload: dict[str, Any] = _as_it_came(own, self.payload)
+        return payload
 
-    Raises:
-        WebhookVerificationError: The body isn't a JSON object.
+
+ABOUT = frozenset(each.name for each in attrs.fields(Event))
+"""Fields of an event that aren't the platform's."""
+
+
+@frozen(kw_only=True, repr=False)
+class UnknownEvent(Event):
+    """An event that this version has no class for, or whose payload doesn't fit its class; `payload` has all of it.
+
+    Answer it with 2xx like any other: the platform would send the same again and again.
     """
+
+    _shown: ClassVar[tuple[str, ...]] = ("dedupe_key", "problem")
+
+    problem: str | None = None
+    """Where and how the payload differs from what is documented for `name`; None if nothing is documented for it."""
+
+    def to_payload(self) -> dict[str, Any]:
+        """Return the body as it came."""
+        return dict(self.payload)
+
+
+def _as_it_came(value: object, came: object) -> Any:
+    """Return an encoded value, in the form of what came wherever that says the same."""
+    if value is came:
+        return came
+    if _is_object(value) and _is_object(came):
+        in_order = {name: _as_it_came(value[name], was) for name, was in came.items() if name in value}
+        return in_order | {name: each for name, each in value.items() if name not in came}
+    if _is_array(value):
+        before = [] if came is None else codec.as_list(came)
+        written = [_as_it_came(item, was) for item, was in zip(value, before, strict=False)] + value[len(before) :]
+        return came if written == before else written  # what isn't an array was read as one
+    kind: Any = codec.Id if isinstance(value, str) else type(value)
     try:
-        payload = codec.from_json(body)
-    except (ValueError, RecursionError):
-        payload = None
-    if not _is_object(payload):
-        # The decoder's own error could quote the body.
-        raise WebhookVerificationError("the delivery is signed rightly, but its body isn't a JSON object") from None
-    name = event_name(payload)
-    return Event(name=name, id=_id(name, payload, body), payload=payload, received_at=received_at)
+        return came if value == came or value == codec.decode(came, kind) else value
+    except codec.DecodeError:
+        return value
 
 
-def event_name(payload: Mapping[str, Any]) -> str:
-    """Name an event by the keys it has, in the documented order (x-webhook-delivery.parsing_order)."""
-    for key in ("event", "event_type"):
-        if name := _text(payload, key):
-            return name
-    kind = _text(payload, "type")
-    if kind.startswith("auto_deposit_email.") or kind in {"refund_initiated", "refund"}:
-        return kind
-    if kind == "payout_initiated":
-        return "payout.initiated"
-    status = _text(payload, "transaction_status").lower()
-    if kind in {"payout", "collection"} and status:
-        # These carry no name of their own; the contract's labels say "completed" where the status says SUCCESSFUL.
-        return f"{kind}.{'completed' if status == 'successful' else status}"
-    return UNKNOWN
-
-
-def _id(name: str, payload: Mapping[str, Any], body: bytes) -> str:
-    if event_id := _identifier(payload, "event_id"):
-        return event_id
-    data = payload.get("data")
-    for holder, key in ((payload, "virtual_account_id"), (data, "session_id"), (data, "release_id")):
-        if _is_object(holder) and (substitute := _identifier(holder, key)):
-            return f"{name}:{substitute}"
-    return f"{name}:sha256:{hashlib.sha256(body).hexdigest()}"
-
-
-def _is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
+def _is_object(value: object) -> TypeGuard[Mapping[str, object]]:
     return isinstance(value, Mapping)
 
 
-def _text(payload: Mapping[str, Any], key: str) -> str:
-    value = payload.get(key)
-    return value if isinstance(value, str) else ""
-
-
-def _identifier(payload: Mapping[str, Any], key: str) -> str:
-    value = payload.get(key)
-    # Ids are documented as strings, and the platform has been seen to send numbers.
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(payload, key)
+def _is_array(value: object) -> TypeGuard[list[object]]:
+    return isinstance(value, list)

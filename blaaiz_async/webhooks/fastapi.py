@@ -1,0 +1,62 @@
+"""A FastAPI dependency that gives an endpoint a verified, typed event. FastAPI itself is for you to install."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from typing import TypeVar, overload
+
+from fastapi import HTTPException, Request
+
+from blaaiz_async.errors import WebhookVerificationError
+from blaaiz_async.webhooks.event import Event
+from blaaiz_async.webhooks.receiver import MAX_BODY
+from blaaiz_async.webhooks.verifier import WebhookVerifier
+
+E = TypeVar("E", bound=Event)
+
+log = logging.getLogger("blaaiz_async")
+
+
+@overload
+def webhook_event(verifier: WebhookVerifier, *, max_body: int = MAX_BODY) -> Callable[[Request], Awaitable[Event]]: ...
+
+
+@overload
+def webhook_event(
+    verifier: WebhookVerifier, *kinds: type[E], max_body: int = MAX_BODY
+) -> Callable[[Request], Awaitable[E]]: ...
+
+
+def webhook_event(
+    verifier: WebhookVerifier, *kinds: type[Event], max_body: int = MAX_BODY
+) -> Callable[[Request], Awaitable[Event]]:
+    """Make a dependency: `event: Annotated[CustomerEvent, Depends(webhook_event(verifier, CustomerEvent))]`.
+
+    It verifies and reads, no more: deliveries come at least once, so skip the `dedupe_key` that you have handled, or mount
+    `webhook_app`, which does. What isn't the platform's is answered 400, what is too long 413.
+
+    Args:
+        verifier: Tells the platform's deliveries from anybody else's.
+        *kinds: The event classes that the endpoint is for; all, if none is given. Another event is answered 204 without
+            the endpoint, or it would come again and again.
+        max_body: Bytes that a delivery may have.
+    """
+
+    async def event_of(request: Request) -> Event:
+        body = bytearray()
+        async with aclosing(request.stream()) as parts:
+            async for part in parts:
+                body += part
+                if len(body) > max_body:
+                    raise HTTPException(413)
+        try:
+            event = verifier.receive(bytes(body), request.headers)
+        except WebhookVerificationError as error:
+            log.warning("a delivery was refused: %s", error)
+            raise HTTPException(400) from None
+        if kinds and not isinstance(event, kinds):
+            log.info("no endpoint for %r", event)
+            raise HTTPException(204)
+        return event
+
+    return event_of

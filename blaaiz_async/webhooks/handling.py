@@ -1,0 +1,265 @@
+"""Which handlers an event has, and how it is handled once."""
+
+import asyncio
+import hashlib
+import itertools
+import logging
+import secrets
+import traceback
+from collections.abc import Awaitable, Callable, Sequence
+from enum import Enum
+from pathlib import PurePath
+from typing import Any, TypeVar, overload
+
+import anyio
+from attrs import frozen
+
+from blaaiz_async.core.background import on_asyncio
+from blaaiz_async.errors import ConfigurationError
+from blaaiz_async.webhooks.event import Event, UnknownEvent
+from blaaiz_async.webhooks.reading import event_class
+from blaaiz_async.webhooks.seen import MemorySeenStore, SeenStore
+
+E = TypeVar("E", bound=Event)
+F = TypeVar("F", bound=Event)
+
+Handler = Callable[[E], Awaitable[object]]
+"""Does what an event asks for. Raising means that it couldn't, and the event comes again."""
+
+GRACE = 30.0
+"""Seconds by which a claim outlasts the longest handling."""
+
+log = logging.getLogger("blaaiz_async")
+
+
+@frozen
+class _Entry:
+    kinds: tuple[type[Event], ...]
+    handler: Handler[Any]
+    name: str
+
+
+class Handlers:
+    """Which function handles which events.
+
+    Every handler whose class fits an event runs, one after the other, in the order in which they were added. The first that
+    raises ends the attempt; when the event comes again, those that had succeeded don't run again.
+    """
+
+    def __init__(self) -> None:
+        self._entries: list[_Entry] = []
+        self._matching: dict[type[Event], Sequence[_Entry]] = {}
+
+    @overload
+    def on(self, kind: type[E], /, *, name: str | None = None) -> Callable[[Handler[E]], Handler[E]]: ...
+
+    @overload
+    def on(
+        self, kind: type[E], other: type[F], /, *, name: str | None = None
+    ) -> Callable[[Handler[E | F]], Handler[E | F]]: ...
+
+    @overload
+    def on(self, *kinds: type[E], name: str | None = None) -> Callable[[Handler[E]], Handler[E]]: ...
+
+    def on(self, *kinds: type[Event], name: str | None = None) -> Callable[[Handler[Any]], Handler[Any]]:
+        """Return a decorator that adds a handler for events of these classes; a base class stands for all below it.
+
+        Args:
+            kinds: Event classes. `Event` itself stands for all there are.
+            name: By what it is remembered that this handler has succeeded; the function's module and name by default.
+
+        Raises:
+            ConfigurationError: No class is given, or the name is taken.
+        """
+        if not kinds:
+            raise ConfigurationError("Handlers.on needs the event classes to handle; Event stands for all")
+
+        def add(handler: Handler[Any]) -> Handler[Any]:
+            called = name or f"{handler.__module__}.{getattr(handler, '__qualname__', type(handler).__qualname__)}"
+            if any(each.name == called for each in self._entries):
+                raise ConfigurationError(f"there is a handler named {called} already; give this one a name of its own")
+            self._entries.append(_Entry(kinds, handler, called))
+            self._matching.clear()
+            return handler
+
+        return add
+
+    def matching(self, event: Event) -> Sequence[_Entry]:
+        """Return what handles this event, in order."""
+        kind = type(event)
+        if kind not in self._matching:
+            self._matching[kind] = [each for each in self._entries if issubclass(kind, each.kinds)]
+        return self._matching[kind]
+
+    def passed_by(self, event: UnknownEvent) -> Sequence[_Entry]:
+        """Return what would have handled a documented event if its payload fitted; nothing if somebody looks after such."""
+        if event.problem is None or any(UnknownEvent in each.kinds for each in self._entries):
+            return []
+        kind = event_class(event.name)
+        return [each for each in self._entries if issubclass(kind, each.kinds) and not isinstance(event, each.kinds)]
+
+
+class Outcome(Enum):
+    """What became of a delivery."""
+
+    HANDLED = "handled"
+    KEPT = "kept in the queue"
+    NO_HANDLER = "no handler"
+    SEEN = "handled before"
+    RUNNING = "being handled by another"
+    FAILED = "a handler failed"
+    UNAVAILABLE = "the seen store failed"
+
+    __hash__ = object.__hash__  # an enum's own is a call into Python
+
+    @property
+    def is_final(self) -> bool:
+        """Whether there is nothing left to do."""
+        return self in {Outcome.HANDLED, Outcome.NO_HANDLER, Outcome.SEEN}
+
+
+class Handling:
+    """Runs the handlers of an event, once to success however often it comes.
+
+    Args:
+        handlers: What to run.
+        seen: Remembers what was handled.
+        deadline: Seconds after which the handlers of an event are cancelled, which counts as a failure.
+    """
+
+    def __init__(self, handlers: Handlers, seen: SeenStore, *, deadline: float) -> None:
+        self.handlers = handlers
+        self.lease = deadline + GRACE
+        self._seen = seen
+        self._never_waits = type(seen) is MemorySeenStore
+        self._deadline = deadline
+        self._owner, self._number = secrets.token_hex(8), itertools.count()
+
+    async def handle(self, event: Event) -> Outcome:
+        """Handle an event, unless that was done or is under way; raises nothing but a cancellation."""
+        matching = self.handlers.matching(event)
+        if isinstance(event, UnknownEvent) and (passed_by := self.handlers.passed_by(event)):
+            names = ", ".join(each.name for each in passed_by)
+            log.error("%r has another shape than documented and passes by %s; handle UnknownEvent too", event, names)
+        if not matching:
+            log.info("no handler for %r", event)
+            return Outcome.NO_HANDLER
+        key, owner = key_of(event), f"{self._owner}:{next(self._number)}"
+        outcome = Outcome.UNAVAILABLE
+        try:
+            claim = await self._seen.claim(key, owner=owner, lease=self.lease)
+            if claim != "new":
+                outcome = Outcome.SEEN if claim == "done" else Outcome.RUNNING
+            else:
+                outcome = await self._run(event, key, matching)
+        except Exception as error:  # noqa: BLE001  # a store of any kind may fail in any way
+            log.error("the seen store failed, so %r has to come again: %s", event, _where(error))  # noqa: TRY400  # no values
+        finally:
+            if outcome in (Outcome.FAILED, Outcome.UNAVAILABLE):
+                await self._release(key, owner)
+        return outcome
+
+    async def _run(self, event: Event, key: str, matching: Sequence[_Entry]) -> Outcome:
+        try:
+            if not await self._within_deadline(event, key, matching):
+                return Outcome.FAILED
+        except _OverdueError:
+            log.error("%r wasn't handled within %g s and has to come again", event, self._deadline)  # noqa: TRY400  # no values
+            return Outcome.FAILED
+        # From here on nothing may bring the handlers to run again.
+        await self._remember(key, event)
+        return Outcome.HANDLED
+
+    async def _within_deadline(self, event: Event, key: str, matching: Sequence[_Entry]) -> bool:
+        if not on_asyncio():
+            with anyio.move_on_after(self._deadline):
+                return await self._run_each(event, key, matching)
+            raise _OverdueError
+        # A fifth of what anyio's costs in a server, where each request is a task that anyio hasn't met before.
+        timeout = asyncio.timeout(self._deadline)
+        try:
+            async with timeout:
+                return await self._run_each(event, key, matching)
+        except TimeoutError:
+            if timeout.expired():
+                raise _OverdueError from None
+            raise  # a store's own
+
+    async def _run_each(self, event: Event, key: str, matching: Sequence[_Entry]) -> bool:
+        """Run the handlers until one fails, and tell whether none did."""
+        for each in matching:
+            # Also of one alone: it may have succeeded beside another that failed then and is gone since.
+            mark = _digest(f"{key}:{each.name}")
+            if await self._seen.is_done(mark):
+                continue
+            try:
+                # A plain function has done its work when it returns None: to await that would fail, and repeat the work.
+                if (work := each.handler(event)) is not None:  # pyright: ignore[reportUnnecessaryComparison]
+                    await work
+            except Exception as error:  # noqa: BLE001  # whatever it was, the event comes again
+                log.error("the handler %s failed on %r: %s", each.name, event, _where(error))  # noqa: TRY400  # no values
+                return False
+            except anyio.get_cancelled_exc_class() as error:
+                if not _is_stray():
+                    raise
+                log.error("the handler %s failed on %r: %s", each.name, event, _where(error))  # noqa: TRY400  # no values
+                return False
+            if len(matching) > 1:  # else the event's own mark, which comes next, says it
+                await self._remember(mark, event)
+        return True
+
+    async def _remember(self, key: str, event: Event) -> None:
+        """Remember: neither a cancellation nor a failing store may bring a handler to run again."""
+        if self._never_waits:
+            await self._seen.done(key)  # nothing can come between
+            return
+        with anyio.CancelScope(shield=True):
+            await self._remember_surely(key, event)
+
+    async def _remember_surely(self, key: str, event: Event) -> None:
+        cancellation: BaseException | None = None
+        for attempts_left in (1, 0):
+            try:
+                await self._seen.done(key)
+                break
+            except Exception as error:  # noqa: BLE001  # a store of any kind may fail in any way
+                if not attempts_left:
+                    log.error("%r was handled, but that can't be remembered: %s", event, _where(error))  # noqa: TRY400
+            except anyio.get_cancelled_exc_class() as error:
+                cancellation = error  # asyncio's own Task.cancel, which no scope shields from; it comes once
+        if cancellation is not None:
+            raise cancellation
+
+    async def _release(self, key: str, owner: str) -> None:
+        # Also what was claimed while the answer was lost, or while the task was cancelled.
+        with anyio.CancelScope(shield=True):
+            try:
+                await self._seen.release(key, owner=owner)
+            except Exception as error:  # noqa: BLE001  # then the claim lapses by itself
+                log.warning("a claim can't be given back and lapses in %g s: %s", self.lease, _where(error))
+
+
+class _OverdueError(Exception):
+    """The handlers took too long and were cancelled."""
+
+
+def _is_stray() -> bool:
+    """Tell whether a cancellation came out of what a handler awaited, and nobody cancels this task itself."""
+    task = asyncio.current_task() if on_asyncio() else None
+    return task is not None and not task.cancelling()
+
+
+def key_of(event: Event) -> str:
+    """Return what a repeat of this event is known by, as a digest: whatever the platform's ids hold, a store doesn't."""
+    return _digest(event.dedupe_key)
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _where(error: BaseException) -> str:
+    """Say what failed and where, without the error's own words: they may quote the event."""
+    frames = traceback.extract_tb(error.__traceback__)
+    places = " > ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+    return f"{type(error).__name__} at {places}"

@@ -1,0 +1,132 @@
+"""Joins the receiver with the calls: wait for an event, or for news of what you wait for."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar, cast
+
+import anyio
+from attrs import define, field, fields_dict, frozen
+
+from blaaiz_async.core.waiting import News
+from blaaiz_async.errors import ConfigurationError, NotSettledError
+from blaaiz_async.webhooks.event import Event
+
+E = TypeVar("E", bound=Event)
+
+
+@frozen
+class _Wanted:
+    """Which events somebody waits for."""
+
+    kind: type[Event]
+    fields: Mapping[str, object]
+
+    def fits(self, event: Event) -> bool:
+        return isinstance(event, self.kind) and all(getattr(event, name) == value for name, value in self.fields.items())
+
+
+@frozen
+class _Arrival:
+    number: int
+    at: float
+    event: Event
+
+
+@define(eq=False)
+class _Waiter:
+    wanted: _Wanted
+    came: anyio.Event = field(factory=anyio.Event)
+    arrival: _Arrival | None = None
+
+
+class Inbox:
+    """Shows the events that this process receives to those who wait for them; `handlers.on(Event)(inbox)` puts it in place.
+
+    It is of this process and event loop: where several processes receive, use `news`, which only hastens a look.
+
+    Args:
+        keep: How many of the newest events it remembers, so that one which comes before it is waited for isn't missed.
+        max_age: For how many seconds it remembers them.
+        clock: Tells the time as seconds that never go back.
+    """
+
+    def __init__(self, *, keep: int = 1000, max_age: float = 300.0, clock: Callable[[], float] = time.monotonic) -> None:
+        self._recent: deque[_Arrival] = deque(maxlen=keep)
+        self._max_age = max_age
+        self._clock = clock
+        self._count = 0
+        self._waiters: set[_Waiter] = set()
+
+    async def __call__(self, event: Event) -> None:
+        """Show an event to all who wait for it."""
+        self._count += 1
+        arrival = _Arrival(self._count, self._clock(), event)
+        self._recent.append(arrival)
+        self._forget_old()
+        for waiter in self._waiters:
+            if waiter.arrival is None and waiter.wanted.fits(event):
+                waiter.arrival = arrival
+                waiter.came.set()
+
+    async def wait_for(self, kind: type[E], *, deadline: float = 60.0, **fields: object) -> E:
+        """Return the first event of a class whose fields have these values: one that it remembers, or the next to come.
+
+        Args:
+            kind: Its class, or a base class.
+            deadline: Seconds after which it gives up.
+            **fields: Name fields that tell your event from older ones, such as `customer_id` and `new_status`.
+
+        Raises:
+            NotSettledError: The deadline passed.
+            ConfigurationError: The class has no such field.
+        """
+        wanted = _wanted(kind, fields)
+        with anyio.move_on_after(deadline):
+            arrival = await self._next(wanted, after=0)
+            return cast("E", arrival.event)
+        by = f" by {', '.join(fields)}" if fields else ""  # the names alone: a value may be personal
+        raise NotSettledError(f"the wait for {kind.__name__}{by}", deadline, None)
+
+    def news(self, kind: type[Event] = Event, **fields: object) -> News:
+        """Return what the `news` of a wait takes: it cuts the wait for the next look short when a fitting event comes.
+
+        Args:
+            kind: Its class, or a base class.
+            **fields: The values that its fields must have, such as `customer_id`.
+
+        Raises:
+            ConfigurationError: The class has no such field.
+        """
+        wanted, seen = _wanted(kind, fields), self._count
+
+        async def come() -> None:
+            nonlocal seen
+            seen = (await self._next(wanted, after=seen)).number
+
+        return come
+
+    async def _next(self, wanted: _Wanted, *, after: int) -> _Arrival:
+        self._forget_old()
+        for arrival in self._recent:
+            if arrival.number > after and wanted.fits(arrival.event):
+                return arrival
+        waiter = _Waiter(wanted)
+        self._waiters.add(waiter)
+        try:
+            await waiter.came.wait()
+        finally:
+            self._waiters.discard(waiter)
+        return cast("_Arrival", waiter.arrival)  # it is set before `came`
+
+    def _forget_old(self) -> None:
+        oldest = self._clock() - self._max_age
+        while self._recent and self._recent[0].at < oldest:
+            self._recent.popleft()
+
+
+def _wanted(kind: type[Event], fields: Mapping[str, Any]) -> _Wanted:
+    # A name that no event has would be waited for until the deadline.
+    if unknown := sorted(fields.keys() - fields_dict(kind).keys()):
+        raise ConfigurationError(f"{kind.__name__} has no field {' and no '.join(unknown)} to wait by")
+    return _Wanted(kind, fields)

@@ -1,0 +1,208 @@
+"""An ASGI app that takes the platform's deliveries; mounted in a framework, or run alone.
+
+How it answers follows contract/events.yaml x-webhook-delivery: 2xx ends a delivery, anything else brings it again.
+
+* 204: handled, handled before, no handler for it, or kept in the queue
+* 400: not the platform's, or too old
+* 405, 413: not POST, or too long
+* 500: a handler failed
+* 503: another is handling it at this moment, or the store or queue failed
+"""
+
+import contextlib
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, MutableMapping
+from typing import Any
+
+import anyio
+
+from blaaiz_async.errors import ConfigurationError, WebhookVerificationError
+from blaaiz_async.webhooks.background import Background
+from blaaiz_async.webhooks.event import Event
+from blaaiz_async.webhooks.handling import Handlers, Handling, Outcome
+from blaaiz_async.webhooks.seen import MemorySeenStore, SeenStore
+from blaaiz_async.webhooks.sqlite import DeliveryQueue
+from blaaiz_async.webhooks.verifier import SIGNATURE_HEADER, TIMESTAMP_HEADER, WebhookVerifier
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+MAX_BODY = 1024 * 1024
+"""Bytes. The longest documented delivery has some 2,000."""
+DEADLINE = 25.0
+"""Seconds; the platform gives up on an answer after 30 (contract/events.yaml x-webhook-delivery)."""
+SHUTDOWN = 10.0
+"""Seconds that handlers of queued events have to finish when the server stops."""
+
+_RETRY_AFTER = ((b"retry-after", b"60"),)
+_STATUS = {
+    Outcome.HANDLED: 204,
+    Outcome.KEPT: 204,
+    Outcome.NO_HANDLER: 204,
+    Outcome.SEEN: 204,
+    Outcome.RUNNING: 503,
+    Outcome.FAILED: 500,
+    Outcome.UNAVAILABLE: 503,
+}
+
+_HEADERS = {name.encode(): name for name in (SIGNATURE_HEADER, TIMESTAMP_HEADER)}
+
+log = logging.getLogger("blaaiz_async")
+
+
+class WebhookApp:
+    """An ASGI app that takes deliveries; `webhook_app` makes it."""
+
+    def __init__(
+        self, verifier: WebhookVerifier, handling: Handling, *, background: Background | None, max_body: int
+    ) -> None:
+        self._verifier = verifier
+        self._handling = handling
+        self._background = background
+        self._max_body = max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer a request, or live through the server's lifespan."""
+        if scope["type"] == "http":
+            await self._answer(scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await self._live(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1000})
+
+    @contextlib.asynccontextmanager
+    async def working(self, *, grace: float = SHUTDOWN) -> AsyncGenerator[None]:
+        """Handle what waits in the queue while the block runs. Without a queue it does nothing.
+
+        Run alone, the app does this by itself. Mounted, it must stand in the lifespan of the application around it, since
+        frameworks don't run the lifespan of what is mounted.
+
+        Args:
+            grace: Seconds that the handlers under way have at the end of the block. What is cut off then begins anew with
+                the next start. It should be less than the time after which your host kills the process.
+        """
+        if self._background is None:
+            yield
+            return
+        async with anyio.create_task_group() as tasks:
+            await tasks.start(self._background.work)
+            try:
+                yield
+            except BaseException:
+                tasks.cancel_scope.cancel()
+                raise
+            self._background.stop()
+            tasks.cancel_scope.deadline = anyio.current_time() + grace
+
+    async def _live(self, receive: Receive, send: Send) -> None:
+        await receive()
+        async with self.working():
+            await send({"type": "lifespan.startup.complete"})
+            await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["method"] != "POST":
+            await _send(send, 405, ((b"allow", b"POST"),))
+            return
+        length, given = b"", dict[str, str]()
+        for name, value in scope["headers"]:
+            if name == b"content-length":
+                length = value
+            elif name in _HEADERS:
+                given[_HEADERS[name]] = value.decode("latin-1")
+        if length.isdigit() and int(length[:20]) > self._max_body:
+            await _send(send, 413, ((b"connection", b"close"),))
+            return
+        try:
+            body = await _read(receive, self._max_body)
+        except _TooLongError:
+            await _send(send, 413, ((b"connection", b"close"),))
+            return
+        if body is None:
+            return  # the caller has gone
+        try:
+            event = self._verifier.receive(body, given)
+        except WebhookVerificationError as error:
+            log.warning("a delivery was refused: %s", error)
+            await _send(send, 400)
+            return
+        outcome = await self._take(event, body)
+        status = _STATUS[outcome]
+        await _send(send, status, _RETRY_AFTER if status == 503 else ())
+
+    async def _take(self, event: Event, body: bytes) -> Outcome:
+        if self._background is None or not self._handling.handlers.matching(event):
+            return await self._handling.handle(event)
+        return await self._background.put(event, body)
+
+
+def webhook_app(
+    verifier: WebhookVerifier,
+    handlers: Handlers,
+    *,
+    seen: SeenStore | None = None,
+    queue: DeliveryQueue | None = None,
+    deadline: float | None = None,
+    max_body: int = MAX_BODY,
+) -> WebhookApp:
+    """Make an ASGI app that takes the platform's deliveries, at whatever path it stands.
+
+    In Starlette and FastAPI give it a route of its own, `Route("/hooks", app)`: a `Mount` answers its path without the
+    closing slash with a redirection, which the platform takes for a failure.
+
+    An event is handled before it is answered, so a failing handler brings it again. With `queue` it is answered as soon as
+    it is on the disk, and handled afterwards and repeatedly until that succeeds; then see `WebhookApp.working`.
+
+    Each handler runs once to success for each event, however often that is delivered. What no software can rule out:
+    a process that is killed after a handler's work and before that is remembered. Handlers that move money should pass a key
+    of their own, such as `event.dedupe_key`.
+
+    Args:
+        verifier: Tells the platform's deliveries from anybody else's.
+        handlers: What to do with which events. What has no handler is answered 204, or it would come again and again.
+        seen: Remembers what was handled: a `MemorySeenStore` by default, a `SqliteSeenStore` for the processes of one host,
+            a `RedisSeenStore` for many hosts.
+        queue: Keeps what is answered and not handled yet.
+        deadline: Seconds after which the handlers of an event are cancelled, and the event comes again; a handler must not
+            outlast its cancellation by 30 s. By default 25, and 300 with a queue.
+        max_body: Bytes that a delivery may have.
+
+    Raises:
+        ConfigurationError: A number isn't above zero.
+    """
+    if deadline is None:
+        deadline = DEADLINE if queue is None else 300.0
+    if not deadline > 0 or not max_body > 0:
+        raise ConfigurationError("webhook_app: deadline (seconds) and max_body (bytes) must be above zero")
+    handling = Handling(handlers, MemorySeenStore() if seen is None else seen, deadline=deadline)
+    background = None if queue is None else Background(queue, handling)
+    return WebhookApp(verifier, handling, background=background, max_body=max_body)
+
+
+class _TooLongError(Exception):
+    """More came than may come."""
+
+
+async def _read(receive: Receive, most: int) -> bytes | None:
+    """Read the whole body; None when the caller left first. However it is sent, no more than `most` bytes are kept."""
+    parts, length = list[bytes](), 0  # joined once: whoever sends it in tiny parts makes nobody copy it again and again
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        part: bytes = message.get("body", b"")
+        parts.append(part)
+        length += len(part)
+        if length > most:
+            raise _TooLongError
+        if not message.get("more_body", False):
+            return part if len(parts) == 1 else b"".join(parts)
+
+
+async def _send(send: Send, status: int, headers: tuple[tuple[bytes, bytes], ...] = ()) -> None:
+    # Why it was refused is in the log: whoever forges deliveries learns nothing.
+    length = () if status == 204 else ((b"content-length", b"0"),)
+    await send({"type": "http.response.start", "status": status, "headers": [*headers, *length]})
+    await send({"type": "http.response.body", "body": b""})
