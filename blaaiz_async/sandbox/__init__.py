@@ -10,6 +10,7 @@ from .journal import Call, Journal
 from .limits import Limits
 from .oauth import Credential
 from .server import running, serve
+from .signed import SignedDelivery, WebhookSender
 from .special_values import TABLE as TEST_VALUES
 from .state import Verdict
 from .treasury import Settlement
@@ -26,7 +27,9 @@ __all__ = [
     "Limits",
     "Sandbox",
     "Settlement",
+    "SignedDelivery",
     "Verdict",
+    "WebhookSender",
     "running",
     "serve",
 ]
