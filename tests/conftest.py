@@ -2,14 +2,17 @@
 
 import asyncio
 import contextlib
+import os
 import selectors
-from collections.abc import AsyncIterator, Callable
+import shutil
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import trio.testing
 
+from benchmarks.redis_server import BINARY, RedisServer
 from blaaiz_async import AsyncBlaaiz, MemoryTokenStore, RetryPolicy
 from blaaiz_async.sandbox import Sandbox
 
@@ -56,6 +59,31 @@ def virtual_backend(request: pytest.FixtureRequest) -> tuple[str, dict[str, Any]
     """A backend whose time jumps: hours pass in milliseconds. A test module makes it its `anyio_backend`."""
     name, options = request.param
     return (name, {"clock": trio.testing.MockClock(autojump_threshold=0)}) if name == "trio" else (name, options)
+
+
+@contextlib.contextmanager
+def redis() -> Iterator[RedisServer]:
+    """Run a real redis-server; where there is none, skip, but never in CI."""
+    if shutil.which(BINARY) is None:
+        if "CI" in os.environ:
+            pytest.fail(f"{BINARY} is not installed, and CI skips nothing")
+        pytest.skip(f"{BINARY} is not installed")
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.fixture
+def redis_server() -> Iterator[RedisServer]:
+    """A redis-server of this test's own, which may be killed."""
+    with redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_url() -> Iterator[str]:
+    """The URL of a redis-server that the whole session shares."""
+    with redis() as server:
+        yield server.url
 
 
 Bind = Callable[..., contextlib.AbstractAsyncContextManager[AsyncBlaaiz]]

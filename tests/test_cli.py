@@ -39,12 +39,12 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, "PYTHONPATH": str(PACKAGE.parent), "COLUMNS": "200", **variables}
 
 
-def run(*args: str | Path, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def run(*args: str | Path, cwd: Path, given: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         command(*args),
         cwd=cwd,
         env=environment(**variables),
-        stdin=subprocess.DEVNULL,
+        input=given,
         capture_output=True,
         text=True,
         timeout=60,

@@ -22,6 +22,7 @@ SAMPLES: list[errors.BlaaizError] = [
     errors.APIConnectionError("o", "x"),
     errors.APITimeoutError("o", "x"),
     errors.OutcomeUnknownError("o", "x", status_code=502),
+    errors.CannotLookError("o"),
     errors.UploadError("o", "x", status_code=403),
     errors.WorkflowError("w", "payout", errors.APITimeoutError("o", "x"), done={"fees": 1}, not_done=("x",)),
     errors.CustomerNotVerifiedError("id", "PENDING", under_due_diligence=False),

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from decimal import Decimal
-from typing import Any
 
 import anyio
 import pytest
@@ -10,18 +9,10 @@ import pytest
 from blaaiz_async import NgnBankTransfer, OutcomeUnknownError, Payout, RetryPolicy, SendAmount
 from blaaiz_async.sandbox import Sandbox
 from tests.conftest import Bind
+from tests.people import ADA
 
 pytestmark = pytest.mark.anyio
 
-PERSON: dict[str, Any] = {
-    "type": "individual",
-    "email": "ada@example.com",
-    "country": "NG",
-    "first_name": "Ada",
-    "last_name": "Obi",
-    "id_type": "passport",
-    "id_number": "A1234567",
-}
 PAYOUTS = 120
 MONEY = Decimal("1000000.00")
 
@@ -35,7 +26,7 @@ async def test_every_payout_is_paid_once_or_told_to_be_unknown(bind: Bind, seed:
     unknown: list[str] = []
 
     async with bind(sandbox, retry=RetryPolicy(max_attempts=4, wait_initial=0.0)) as blaaiz:
-        made = await blaaiz.customers.create(PERSON)
+        made = await blaaiz.customers.create(ADA)
         await blaaiz.customers.upload_file_complete(
             made.id, {"file": b"\xff\xd8\xff" + bytes(9), "file_category": "identity"}
         )

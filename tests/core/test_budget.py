@@ -1,13 +1,17 @@
 """The rate budget: all of it used, none of it broken, and room for those who wait."""
 
 import random
+from collections import Counter
 from collections.abc import Callable
+from functools import partial
 
 import anyio
 import pytest
 
 from blaaiz_async import RateBudget
 from blaaiz_async.core.budget import NoSlotInTimeError, Priority
+from tests.core.counting import Platform
+from tests.core.saturating import saturated
 
 pytestmark = pytest.mark.anyio
 
@@ -15,41 +19,6 @@ pytestmark = pytest.mark.anyio
 @pytest.fixture
 def anyio_backend(virtual_backend: object) -> object:
     return virtual_backend
-
-
-class Platform:
-    """Counts calls as a platform may: in fixed windows from the first call on, or in sliding ones."""
-
-    def __init__(self, *, limit: int, length: float = 60.0, sliding: bool = False, used_by_others: int = 0) -> None:
-        self.limit = limit
-        self.length = length
-        self.sliding = sliding
-        self.calls: list[float] = []
-        self.opened: float | None = None
-        self.counted = 0
-        self.others = used_by_others
-        self.refused = 0
-
-    def call(self, now: float) -> tuple[int, dict[str, str]]:
-        if self.sliding:
-            self.calls = [moment for moment in self.calls if moment > now - self.length]
-            used, reset = len(self.calls), self.length
-        else:
-            if self.opened is None or now >= self.opened + self.length:
-                self.opened, self.counted = now, self.others
-                self.others = 0
-            used, reset = self.counted, self.opened + self.length - now
-        if used >= self.limit:
-            self.refused += 1
-            return 429, {"retry-after": str(int(reset) + 1)}
-        self.calls.append(now)
-        self.counted += 1
-        headers = {
-            "x-ratelimit-limit": str(self.limit),
-            "x-ratelimit-remaining": str(self.limit - used - 1),
-            "x-ratelimit-reset": str(int(now + reset) + 1),
-        }
-        return 200, headers
 
 
 def a_budget(**options: object) -> RateBudget:
@@ -112,6 +81,36 @@ async def test_the_hour_is_used_and_never_broken() -> None:
     took = await spend(a_budget(), Both(limit=0), 3001)
     assert 0 == minute.refused + hour.refused
     assert took <= 2 * 3600.0 / 0.98
+
+
+@pytest.mark.parametrize("sliding", [False, True])
+@pytest.mark.parametrize("one_in", [10, 16, 32, 64])
+@pytest.mark.parametrize("limit", [120, 1200])
+async def test_interactive_calls_wait_less_than_a_slot_while_a_job_uses_the_whole_budget(
+    limit: int, one_in: int, sliding: bool
+) -> None:
+    run = await saturated(limit=limit, one_in=one_in, windows=40 if limit == 120 else 3, sliding=sliding)
+    assert 0 == run.refused
+    # Of windows that slide, an answer may tell of calls that have just left them; for a window they count as others'.
+    assert run.share >= (0.975 if sliding else 0.98)
+    assert run.wait(99) < 60.0 / limit
+
+
+async def test_a_job_alone_takes_at_once_what_comes_back_at_once() -> None:
+    platform = Platform(limit=120)
+    took = await spend(a_budget(per_hour=10**6), platform, 500)
+    assert 0 == platform.refused
+    assert 240.0 <= took < 240.0 / 0.98
+
+
+async def test_a_small_job_on_an_idle_budget_goes_at_once_beside_people() -> None:
+    budget = a_budget()
+    await budget.acquire("interactive")
+    budget.answered(200, {})
+    started = anyio.current_time()
+    for _ in range(30):
+        await budget.acquire("bulk")
+    assert started == anyio.current_time()
 
 
 async def test_an_interactive_call_finds_a_slot_while_a_job_uses_the_whole_budget() -> None:
@@ -204,3 +203,120 @@ async def test_a_platform_that_tells_no_limits_does_not_slow_a_job_down() -> Non
         for _ in range(17):
             group.start_soon(call)
     assert anyio.current_time() - started == pytest.approx(0.2)  # the first alone, then all others at once
+
+
+WORKERS = {"equal": (16,) * 8, "unequal": (1, 64, 4, 32, 2, 16, 8, 64)}
+LATENCIES: dict[str, Callable[[random.Random], float]] = {
+    "quick": lambda jitter: jitter.uniform(0.02, 0.08),
+    "slow": lambda jitter: jitter.uniform(0.1, 0.9),
+    "long tail": lambda jitter: 0.05 + 0.05 * jitter.paretovariate(2),
+}
+
+
+@pytest.mark.parametrize("sliding", [False, True])
+@pytest.mark.parametrize(("workers", "latency"), [("unequal", "quick"), ("equal", "slow"), ("unequal", "long tail")])
+async def test_processes_that_only_see_the_headers_share_the_limit_and_meet_a_429_at_most_once_a_window(
+    sliding: bool, workers: str, latency: str
+) -> None:
+    jitter, platform, minutes = random.Random(f"{workers} {latency}"), Platform(limit=1200, sliding=sliding), 3
+    began = anyio.current_time()
+    refused: Counter[tuple[int, int]] = Counter()
+
+    async def worker(process: int, budget: RateBudget, starts: float) -> None:
+        await anyio.sleep(starts)
+        while True:
+            await budget.acquire("bulk")
+            await anyio.sleep(LATENCIES[latency](jitter) / 2)
+            now = anyio.current_time()
+            status, headers = platform.call(now)
+            refused[process, int((now - began) // 60)] += status == 429
+            await anyio.sleep(LATENCIES[latency](jitter) / 2)
+            budget.answered(status, headers)
+
+    with anyio.move_on_after(60.0 * minutes):
+        async with anyio.create_task_group() as group:
+            for process, count in enumerate(WORKERS[workers]):
+                budget, starts = a_budget(per_minute=1200, per_hour=10**6), jitter.uniform(0.0, 20.0)
+                for _ in range(count):
+                    group.start_soon(worker, process, budget, starts)
+    assert platform.accepted >= 0.9 * 1200 * minutes
+    assert max(refused.values()) <= 1
+
+
+async def moments(budget: RateBudget, platform: Platform, calls: int, *, tells: bool) -> Counter[int]:
+    """Make all calls at once, interactive and bulk, as the budget lets them; count in which second each goes."""
+    went = Counter[int]()
+    began = anyio.current_time()
+
+    async def call(priority: Priority) -> None:
+        await budget.acquire(priority)
+        went[round(anyio.current_time() - began)] += 1
+        status, headers = platform.call(anyio.current_time())
+        await anyio.sleep(0.1)
+        budget.answered(status, headers if tells else {})
+
+    async with anyio.create_task_group() as group:
+        for number in range(calls):
+            group.start_soon(call, "bulk" if number % 2 else "interactive")
+    return went
+
+
+async def test_a_process_that_lost_sight_of_the_others_sends_a_probe_and_after_a_window_keeps_to_its_share() -> None:
+    budget = a_budget(per_hour=10**6, reserve=0.0)
+    for _ in range(5):
+        budget.take()
+        budget.answered(200, {})
+    budget.keep_to_share(processes=4, spare_hour=1000.0)
+    went = await moments(budget, Platform(limit=120), 1 + 29 + 2, tells=False)
+    # The slot of the probe comes back a little later than the moment from which the share of 30 is kept to.
+    assert {0: 1, 60: 30, 120: 1} == went
+
+
+@pytest.mark.parametrize(("priority", "goes"), [("interactive", 20), ("bulk", 50)])
+async def test_where_nothing_remains_a_probe_goes_in_place_of_a_call_that_came_back(priority: Priority, goes: int) -> None:
+    budget = a_budget(per_hour=10**6, reserve=0.0)
+    budget.take()
+    budget.answered(200, {})
+    await anyio.sleep(10.0)
+    began = anyio.current_time()
+    budget.keep_to_share(processes=4, spare_hour=1000.0, full_for=20.0)
+    await budget.acquire(priority)
+    assert goes == pytest.approx(anyio.current_time() - began)
+
+
+@pytest.mark.parametrize("used_by_others", [0, 60, 113, 117, 118])
+async def test_processes_that_lost_sight_of_one_another_share_what_remains(used_by_others: int) -> None:
+    platform = Platform(limit=120, used_by_others=used_by_others)
+    platform.call(anyio.current_time())
+    budgets = [a_budget(per_hour=10**6) for _ in range(4)]
+    before = platform.accepted
+    with anyio.move_on_after(55.0):
+        async with anyio.create_task_group() as group:
+            for budget in budgets:
+                budget.keep_to_share(processes=4, spare_hour=1000.0)
+                group.start_soon(partial(moments, budget, platform, 100, tells=True))
+    remained = 120 - used_by_others - 1
+    # Probes that find nothing left are the only calls that may be refused: one of each process.
+    assert max(0, 4 - remained) == platform.refused
+    assert min(4, remained) <= platform.accepted - before <= remained
+    assert platform.accepted - before >= remained - 2 * 4
+
+
+async def test_what_is_not_known_of_the_hour_is_felt_call_by_call() -> None:
+    budget, platform = a_budget(per_hour=1000), Platform(limit=120)
+    budget.keep_to_share(processes=2, spare_hour=10.0)
+    under_way, beside = 0, list[int]()
+
+    async def call() -> None:
+        nonlocal under_way
+        await budget.acquire()
+        beside.append(under_way)
+        under_way += 1
+        await anyio.sleep(0.1)
+        under_way -= 1
+        budget.answered(*platform.call(anyio.current_time()))
+
+    async with anyio.create_task_group() as group:
+        for _ in range(40):
+            group.start_soon(call)
+    assert [0, *range(9), *[0] * 30] == beside  # the probe, what is spare for certain, and one at a time

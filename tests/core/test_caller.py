@@ -329,7 +329,7 @@ async def test_no_secret_and_no_personal_datum_is_in_a_log_or_a_traceback(
     caplog.set_level(logging.DEBUG)
     told = ""
     async with client(url, timeout=0.4) as blaaiz:
-        token = (await blaaiz._caller._tokens.get()).value
+        token = (await blaaiz._tokens.get()).value
         for fault in LOST.values():
             sandbox.faults.add("customers_create", fault)
             try:

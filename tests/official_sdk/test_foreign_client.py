@@ -250,7 +250,7 @@ def webhooks(sdk: Any, sandbox: Sandbox) -> None:
     assert not sdk.webhooks.verify_signature(f"{body.decode()} ", signature, timestamp, secret)
     event = sdk.webhooks.construct_event(body.decode(), signature, timestamp, secret)
     assert event["transaction_amount"] == 20.5
-    assert event["event_id"] == WebhookVerifier(secret).receive(body, headers).id
+    assert f"collection.completed:{event['event_id']}" == WebhookVerifier(secret).receive(body, headers).dedupe_key
 
 
 AREAS: list[Callable[[Any, Sandbox], None]] = [

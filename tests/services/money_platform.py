@@ -47,9 +47,7 @@ class Platform:
             client_secret="secret",
             base_url="https://platform.test",
             http_client=httpx.AsyncClient(transport=httpx.MockTransport(self)),
-            retry=RetryPolicy(wait_initial=0.0),
-            budget=None,
-            **options,
+            **{"retry": RetryPolicy(wait_initial=0.0), "budget": None, **options},
         )
 
 

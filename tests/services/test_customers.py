@@ -18,20 +18,12 @@ from blaaiz_async import (
 )
 from blaaiz_async.sandbox import Sandbox, Verdict
 from tests.conftest import Bind
+from tests.people import ADA
 
 pytestmark = pytest.mark.anyio
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 TODAY = datetime.now(UTC).date()
-PERSON: dict[str, Any] = {
-    "type": "individual",
-    "email": "ada@example.com",
-    "country": "NG",
-    "first_name": "Ada",
-    "last_name": "Obi",
-    "id_type": "passport",
-    "id_number": "A1234567",
-}
 COMPANY: dict[str, Any] = {
     "type": "business",
     "email": "ops@acme.example.com",
@@ -52,20 +44,20 @@ def sandbox() -> Sandbox:
 REFUSED = {
     "a field of the other type on an individual": (
         "create",
-        {**PERSON, "registration_number": "RC1"},
+        {**ADA, "registration_number": "RC1"},
         "registration_number",
     ),
-    "operating fields on an individual": ("create", {**PERSON, "operating_city": "Lagos"}, "operating_city"),
-    "kyb_scope on an individual": ("create", {**PERSON, "kyb_scope": "FULL"}, "kyb_scope"),
-    "owners on an individual": ("create", {**PERSON, "owners": []}, "owners"),
-    "a national ID card": ("create", {**PERSON, "id_type": "id_card"}, "id_type"),
-    "an unknown type": ("create", {**PERSON, "type": "person"}, "type"),
-    "no last name": ("create", {k: v for k, v in PERSON.items() if k != "last_name"}, "last_name"),
-    "an empty id_number": ("create", {**PERSON, "id_number": " "}, "id_number"),
-    "a NUL in an e-mail address": ("create", {**PERSON, "email": "ada@exam\0ple.com"}, "email"),
-    "a name that turns the text's direction": ("create", {**PERSON, "last_name": "Obi\u202e"}, "last_name"),
-    "born tomorrow": ("create", {**PERSON, "dob": (TODAY + timedelta(days=1)).isoformat()}, "dob"),
-    "a country by name": ("create", {**PERSON, "country": "Nigeria"}, "country"),
+    "operating fields on an individual": ("create", {**ADA, "operating_city": "Lagos"}, "operating_city"),
+    "kyb_scope on an individual": ("create", {**ADA, "kyb_scope": "FULL"}, "kyb_scope"),
+    "owners on an individual": ("create", {**ADA, "owners": []}, "owners"),
+    "a national ID card": ("create", {**ADA, "id_type": "id_card"}, "id_type"),
+    "an unknown type": ("create", {**ADA, "type": "person"}, "type"),
+    "no last name": ("create", {k: v for k, v in ADA.items() if k != "last_name"}, "last_name"),
+    "an empty id_number": ("create", {**ADA, "id_number": " "}, "id_number"),
+    "a NUL in an e-mail address": ("create", {**ADA, "email": "ada@exam\0ple.com"}, "email"),
+    "a name that turns the text's direction": ("create", {**ADA, "last_name": "Obi\u202e"}, "last_name"),
+    "born tomorrow": ("create", {**ADA, "dob": (TODAY + timedelta(days=1)).isoformat()}, "dob"),
+    "a country by name": ("create", {**ADA, "country": "Nigeria"}, "country"),
     "id_type on a business": ("create", {**COMPANY, "id_type": "passport"}, "id_type"),
     "id_number on a business": ("create", {**COMPANY, "id_number": "A1"}, "id_number"),
     "two countries": ("create", {**COMPANY, "country": "GB"}, "country"),
@@ -201,7 +193,7 @@ CHANGES: dict[str, Any] = {
 @pytest.mark.parametrize("field", CHANGES)
 async def test_check_update_says_what_the_platform_then_does(sandbox: Sandbox, bind: Bind, field: str) -> None:
     async with bind(sandbox) as blaaiz:
-        made = await blaaiz.customers.create({**PERSON, "dob": "1990-01-15", "street": "1 Main Street"})
+        made = await blaaiz.customers.create({**ADA, "dob": "1990-01-15", "street": "1 Main Street"})
         await blaaiz.customers.upload_file_complete(made.id, {"file": PNG, "file_category": "identity"})
         customer = await blaaiz.customers.get(made.id)
         assert "VERIFIED" == customer.verification_status
@@ -264,7 +256,7 @@ async def test_a_business_goes_all_the_way(sandbox: Sandbox, bind: Bind) -> None
 
 async def test_a_row_of_unknown_state_is_told_apart_from_an_empty_one(sandbox: Sandbox, bind: Bind) -> None:
     async with bind(sandbox) as blaaiz:
-        made = await blaaiz.customers.create(PERSON)
+        made = await blaaiz.customers.create(ADA)
         await blaaiz.customers.upload_file_complete(made.id, {"file": PNG, "file_category": "identity"})
         updated = await blaaiz.customers.update(made.id, CustomerUpdate(tin="12345-A"))
         # The answer of an update doesn't show the KYC data, so nobody can tell whether dob is still empty.
@@ -275,12 +267,12 @@ async def test_a_row_of_unknown_state_is_told_apart_from_an_empty_one(sandbox: S
 async def test_iteration_yields_every_customer_once_though_new_ones_arrive(sandbox: Sandbox, bind: Bind) -> None:
     async with bind(sandbox) as blaaiz:
         for number in range(40):
-            await blaaiz.customers.create({**PERSON, "email": f"p{number}@example.com", "id_number": f"N{number}"})
+            await blaaiz.customers.create({**ADA, "email": f"p{number}@example.com", "id_number": f"N{number}"})
         seen: list[str | None] = []
         async for customer in blaaiz.customers.iterate(type="individual"):
             seen.append(customer.email)
             if len(seen) == 10:
-                await blaaiz.customers.create({**PERSON, "email": "late@example.com", "id_number": "L"})
+                await blaaiz.customers.create({**ADA, "email": "late@example.com", "id_number": "L"})
         page = await blaaiz.customers.list_page(3)
     assert [f"p{number}@example.com" for number in reversed(range(40))] == seen
     assert (len(page.items), page.total, page.last, page.has_next) == (11, 41, 3, False)
@@ -288,14 +280,14 @@ async def test_iteration_yields_every_customer_once_though_new_ones_arrive(sandb
 
 async def test_filters_find_exactly(sandbox: Sandbox, bind: Bind) -> None:
     async with bind(sandbox) as blaaiz:
-        made = await blaaiz.customers.create(PERSON)
+        made = await blaaiz.customers.create(ADA)
         assert [made.id] == [row.id for row in await blaaiz.customers.list(email="ada@example.com", type="individual")]
         assert [] == await blaaiz.customers.list(email="ada@example.com", id_number="other")
 
 
 async def test_beneficiaries_are_read_though_one_comes_as_an_array(sandbox: Sandbox, bind: Bind) -> None:
     async with bind(sandbox) as blaaiz:
-        made = await blaaiz.customers.create(PERSON)
+        made = await blaaiz.customers.create(ADA)
         id = sandbox.add_beneficiary(made.id)
         assert (await blaaiz.customers.get_beneficiary(made.id, id)).id == id
         assert [id] == [row.id for row in await blaaiz.customers.list_beneficiaries(made.id)]
@@ -311,7 +303,7 @@ def test_no_request_shows_what_it_holds() -> None:
 async def test_iteration_reads_at_most_one_page_ahead_and_nothing_for_one_row(sandbox: Sandbox, bind: Bind) -> None:
     async with bind(sandbox) as blaaiz:
         for number in range(40):
-            await blaaiz.customers.create({**PERSON, "email": f"p{number}@example.com", "id_number": f"N{number}"})
+            await blaaiz.customers.create({**ADA, "email": f"p{number}@example.com", "id_number": f"N{number}"})
         async for _ in blaaiz.customers.iterate():
             break
         assert 1 == sandbox.journal.count("customers_list")

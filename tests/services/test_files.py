@@ -13,7 +13,8 @@ from blaaiz_async.sandbox import Fault, Sandbox
 from blaaiz_async.sandbox.server import running
 from blaaiz_async.services.files import MAX_FILE_BYTES
 from tests.conftest import Bind
-from tests.services.test_customers import PERSON, PNG
+from tests.people import ADA
+from tests.services.test_customers import PNG
 
 pytestmark = pytest.mark.anyio
 
@@ -44,7 +45,7 @@ async def test_every_kind_of_source_arrives_whole(
     }[kind]
 
     async def upload(blaaiz: AsyncBlaaiz) -> None:
-        made = await blaaiz.customers.create(PERSON)
+        made = await blaaiz.customers.create(ADA)
         await blaaiz.customers.upload_file_complete(made.id, {"file": source, "file_category": "identity"})
 
     if served:
@@ -122,7 +123,7 @@ LOST = [Fault.before_commit(None), Fault.after_commit(None), Fault.status(503), 
 async def test_a_failed_put_is_tried_again_at_a_fresh_target(sandbox: Sandbox, bind: Bind, fault: Fault) -> None:
     sandbox.faults.add("presigned_upload_put", fault)
     async with bind(sandbox) as blaaiz:
-        made = await blaaiz.customers.create(PERSON)
+        made = await blaaiz.customers.create(ADA)
         await blaaiz.customers.upload_file_complete(made.id, {"file": PNG, "file_category": "identity"})
         assert (await blaaiz.customers.get(made.id)).verification_status == "VERIFIED"
     assert 2 == sandbox.journal.count("files_get_presigned_url")
@@ -131,7 +132,7 @@ async def test_a_failed_put_is_tried_again_at_a_fresh_target(sandbox: Sandbox, b
 async def test_a_put_without_an_etag_is_a_failure(sandbox: Sandbox, bind: Bind) -> None:
     sandbox.faults.add("presigned_upload_put", Fault.status(200, body=b""), times=9)
     async with bind(sandbox) as blaaiz:
-        made = await blaaiz.customers.create(PERSON)
+        made = await blaaiz.customers.create(ADA)
         with pytest.raises(UploadError, match="ETag"):
             await blaaiz.files.upload(made.id, PNG, file_category="identity")
     assert 0 == sandbox.journal.count("customers_attach_files")
@@ -143,7 +144,7 @@ async def test_no_presigned_link_is_in_a_log_or_an_error(
     caplog.set_level(logging.DEBUG)
     sandbox.faults.add("presigned_upload_put", Fault.before_commit(None), times=9)
     async with bind(sandbox) as blaaiz:
-        made = await blaaiz.customers.create(PERSON)
+        made = await blaaiz.customers.create(ADA)
         target = await blaaiz.files.get_presigned_url({"customer_id": made.id, "file_category": "identity"})
         with pytest.raises(UploadError) as caught:
             await blaaiz.files.upload(made.id, PNG, file_category="identity")

@@ -4,7 +4,6 @@ from typing import Any
 
 import pytest
 
-from blaaiz_async import OutcomeUnknownError
 from tests.services.scripted import Scripted, documented
 
 pytestmark = pytest.mark.anyio
@@ -22,14 +21,6 @@ async def test_iterating_reads_every_page_that_the_platform_tells_of() -> None:
         {"status": "ACTIVE", "page": "1"},
         {"status": "ACTIVE", "page": "2"},
     ]
-
-
-async def test_a_registration_is_not_sent_again_after_a_lost_answer() -> None:
-    platform = Scripted(504)
-    async with platform.client() as blaaiz:
-        with pytest.raises(OutcomeUnknownError):
-            await blaaiz.interac_auto_deposit_emails.create({"email": "pay@example.com"})
-    assert len(platform.asked) == 1
 
 
 async def test_the_address_shows_in_no_repr() -> None:

@@ -13,12 +13,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from blaaiz_async import AsyncBlaaiz, ConfigurationError, WebhookVerificationError, contract
-from blaaiz_async.webhooks import Event, WebhookVerifier
+from blaaiz_async.webhooks import Event, WebhookVerifier, read_event
+from tests.webhooks.payloads import NOW, SECRET
 
 VECTORS = contract.document("events")["x-webhook-signature"]["test_vectors"]
-NOW = 1787995865
-SECRET = "a1b2c3d4e5f6g7h8i9j0k1l2m3n4o5p6q7r8s9t0"
-BODY = b'{"type":"payout","transaction_status":"SUCCESSFUL","event_id":"e1","transaction_amount":20.0,"name":"Ada Obi"}'
+BODY = (
+    b'{"type":"payout","transaction_status":"SUCCESSFUL","event_id":"e1","transaction_id":"t1","transaction_amount":20.0,'
+    b'"transaction_fee":0.4,"transaction_amount_without_fee":19.6,"transaction_currency":"CAD",'
+    b'"recipient":{"account_name":"Ada Obi","amount":19.6}}'
+)
 Verify = Callable[[bytes, str, str, str], Event]
 
 
@@ -47,9 +50,18 @@ def test_the_published_vectors_are_taken_and_refused_as_published(vector: dict[s
 
 def test_a_delivery_is_read_with_its_numbers_exact_and_its_time_in_utc() -> None:
     event = verifier().receive(BODY, signed())
-    assert ("payout.completed", "e1") == (event.name, event.id)
+    assert ("payout.completed", "payout.completed:e1") == (event.name, event.dedupe_key)
     assert (Decimal("20.0"), "20.0") == (event.payload["transaction_amount"], str(event.payload["transaction_amount"]))
     assert datetime(2026, 8, 29, 9, 31, 5, tzinfo=UTC) == event.received_at
+
+
+def test_what_is_signed_may_be_verified_now_and_read_later() -> None:
+    moment = verifier().verify(BODY, signed())
+    assert datetime(2026, 8, 29, 9, 31, 5, tzinfo=UTC) == moment
+    assert verifier().receive(BODY, signed()) == read_event(BODY, moment)
+    assert moment == verifier().verify(b"no JSON", signed(b"no JSON"))
+    with pytest.raises(WebhookVerificationError, match="signature"):
+        verifier().verify(BODY + b" ", signed())
 
 
 OFFERED = st.binary(max_size=60)
@@ -137,8 +149,8 @@ def test_a_rightly_signed_body_that_is_no_json_object_is_refused(body: bytes) ->
         verifier().receive(body, signed(body))
 
 
-@pytest.mark.parametrize("secrets", [(), ("",), ("right", "")])
-def test_a_verifier_without_a_secret_is_none(secrets: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("secrets", [(), ("",), ("right", ""), ("  ",), ("right\n",), (b"right",), (["right"],)])
+def test_a_verifier_without_a_secret_is_none(secrets: Any) -> None:
     with pytest.raises(ConfigurationError, match="signing secret"):
         WebhookVerifier(*secrets)
 
@@ -152,7 +164,7 @@ def test_a_tolerance_that_no_delivery_can_meet_is_refused(tolerance: float) -> N
 def test_nothing_secret_or_personal_is_shown() -> None:
     verify, right = verifier(), signed()
     event = verify.receive(BODY, right)
-    assert "Event(name=payout.completed, id=e1)" == repr(event) == str(event)
+    assert "PayoutCompleted(dedupe_key=payout.completed:e1, transaction_id=t1)" == repr(event) == str(event)
     shown = [repr(verify)]
     for body, headers in ((BODY + b" ", right), (b"Ada Obi", signed(b"Ada Obi")), (BODY, signed(timestamp="1"))):
         with pytest.raises(WebhookVerificationError) as caught:
@@ -175,6 +187,19 @@ def test_the_service_verifies_and_reads_as_the_verifier_does(vector: dict[str, A
     if vector["valid"]:
         read = verifier(vector["secret"], tolerance=None).receive(raw.encode(), sent(vector))
         event = webhooks.construct_event(raw, *given, tolerance=None)
-        assert (read.name, read.id, read.payload) == (event.name, event.id, event.payload)
+        assert (read.name, read.dedupe_key, read.payload) == (event.name, event.dedupe_key, event.payload)
     with pytest.raises(WebhookVerificationError, match="tolerance" if vector["valid"] else "signature"):
         webhooks.construct_event(raw, *given, tolerance=0)
+
+
+def test_a_text_that_no_bytes_can_be_is_signed_by_nobody() -> None:
+    webhooks, given = offline().webhooks, (signed(b"?")["X-Blaaiz-Signature"], str(NOW), SECRET)
+    assert webhooks.verify_signature("\ud800", *given) is False
+    with pytest.raises(WebhookVerificationError, match="signature"):
+        webhooks.construct_event("\ud800", *given)
+
+
+def test_a_header_that_isnt_there_is_no_signature() -> None:
+    webhooks = AsyncBlaaiz(client_id="i", client_secret="s").webhooks
+    assert webhooks.verify_signature("{}", None, "1787995865", SECRET) is False
+    assert webhooks.verify_signature("{}", "0" * 64, None, SECRET) is False

@@ -1,0 +1,59 @@
+"""Which fault strikes which attempt: drawn from the seed, the call and its attempt alone, whatever runs beside it."""
+
+import random
+import time
+from email.utils import formatdate
+
+from attrs import frozen
+
+STATUSES = (500, 502, 503, 504)
+KINDS = {
+    "cut before": 3,
+    "cut after commit": 4,
+    "cut inside the answer": 4,
+    "status before": 4,
+    "status after commit": 4,
+    "429": 4,
+    "html before": 1,
+    "html after commit": 2,
+    "token revoked": 0.05,
+    "hang before": 0.4,
+    "hang after commit": 0.4,
+    "reset before read": 2,
+    "delay": 1,
+    "empty before": 1,
+    "empty after commit": 1,
+}
+"""What can strike a call, by weight."""
+WITHOUT_EFFECT = frozenset(
+    {"cut before", "status before", "429", "html before", "hang before", "reset before read", "empty before"}
+)
+
+
+@frozen(kw_only=True)
+class Strike:
+    """What happens to one attempt."""
+
+    kind: str | None
+    chance: random.Random
+    """Decides what is left open: the status, RST or FIN, where the cut is."""
+
+    @property
+    def commits(self) -> bool:
+        """Whether the request reaches the platform."""
+        return self.kind not in WITHOUT_EFFECT
+
+
+def strike(seed: int, call: str, attempt: int, share: float) -> Strike:
+    """Draw what happens to this attempt of this call."""
+    chance = random.Random(f"{seed}/{call}/{attempt}")
+    struck = chance.random() < share
+    return Strike(kind=chance.choices(list(KINDS), list(KINDS.values()))[0] if struck else None, chance=chance)
+
+
+def too_many(chance: random.Random) -> list[tuple[str, str]]:
+    """Return the headers of a 429: none, and every way to be of no help."""
+    now = time.time()
+    odd = ("retry-after", "soon"), ("retry-after", "0"), ("retry-after", formatdate(now - 60, usegmt=True))
+    reset = ("x-ratelimit-reset", str(int(now) - 3600)), ("x-ratelimit-reset", "-1"), ("x-ratelimit-reset", "nonsense")
+    return [*chance.sample(odd, chance.randint(0, 1)), *chance.sample(reset, chance.randint(0, 1))]

@@ -1,0 +1,121 @@
+"""A raw TCP proxy that takes a whole request, passes it on or not, and does to the answer what the plan says."""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from collections import Counter
+from collections.abc import Callable
+
+from tests.laboratory.plan import STATUSES, Strike, strike, too_many
+
+CALL = b"x-lab-call"
+"""The header by which the laboratory tells the calls apart."""
+HTML = b"<!doctype html><title>Bad gateway</title><h1>Not what you asked for</h1>"
+
+
+class Proxy:
+    """Stands before a platform.
+
+    Args:
+        upstream: The platform's port.
+        seed: Of the plan.
+        share: Of the attempts that are struck.
+        revoke: Makes every token invalid.
+    """
+
+    def __init__(self, *, upstream: int, seed: int, share: float, revoke: Callable[[], None]) -> None:
+        self.attempts = 0
+        self.struck: Counter[str] = Counter()
+        self._upstream, self._seed, self._share, self._revoke = upstream, seed, share, revoke
+        self._made: Counter[str] = Counter()
+
+    async def serve(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
+        """Serve one connection of a client."""
+        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
+            reader, writer = await asyncio.open_connection("127.0.0.1", self._upstream)
+            try:
+                while await self._exchange(client, answer, reader, writer):
+                    pass
+            finally:
+                writer.close()
+        answer.close()
+
+    async def _exchange(
+        self,
+        client: asyncio.StreamReader,
+        answer: asyncio.StreamWriter,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> bool:
+        head = await client.readuntil(b"\r\n\r\n")
+        drawn = self._draw(head)
+        if drawn.kind == "reset before read":
+            return _cut(answer, reset=True)
+        body = await client.readexactly(_length(head))
+        if drawn.kind == "token revoked":
+            self._revoke()
+        whole = b""
+        if drawn.commits:
+            writer.write(head + body)
+            whole = await reader.readuntil(b"\r\n\r\n")
+            whole += await reader.readexactly(_length(whole))
+        return await self._answer(drawn, whole, client, answer)
+
+    def _draw(self, head: bytes) -> Strike:
+        lines = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if b": " in line)
+        call = lines.get(CALL, b"token").decode()
+        drawn = strike(self._seed, call, self._made[call], self._share)
+        self._made[call] += 1
+        self.attempts += 1
+        if drawn.kind is not None:
+            self.struck[drawn.kind] += 1
+        return drawn
+
+    async def _answer(  # noqa: PLR0911  # one for each kind of fault
+        self, drawn: Strike, whole: bytes, client: asyncio.StreamReader, answer: asyncio.StreamWriter
+    ) -> bool:
+        chance = drawn.chance
+        match drawn.kind:
+            case "cut before" | "cut after commit":
+                return _cut(answer, reset=chance.random() < 0.5)
+            case "cut inside the answer":
+                answer.write(whole[: chance.randrange(1, len(whole))])
+                await answer.drain()
+                return _cut(answer, reset=False)
+            case "status before" | "status after commit":
+                json = chance.random() < 0.5
+                return _send(answer, chance.choice(STATUSES), b'{"message": "Server Error"}' if json else HTML)
+            case "429":
+                return _send(answer, 429, b'{"message": "Too Many Attempts."}', *too_many(chance))
+            case "html before" | "html after commit":
+                return _send(answer, 200, HTML, ("content-type", "text/html"))
+            case "empty before" | "empty after commit":
+                return _send(answer, 200, b"")
+            case "hang before" | "hang after commit":
+                await client.read(1)
+                return False
+            case "delay":
+                await asyncio.sleep(chance.uniform(0.02, 0.5))
+        answer.write(whole)
+        return True
+
+
+def _length(head: bytes) -> int:
+    lowered = head.lower()
+    at = lowered.find(b"content-length:")
+    return int(lowered[at + 15 : lowered.index(b"\r\n", at)]) if at >= 0 else 0
+
+
+def _cut(answer: asyncio.StreamWriter, *, reset: bool) -> bool:
+    if reset:
+        held: socket.socket = answer.get_extra_info("socket")
+        held.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        answer.transport.abort()
+    return False
+
+
+def _send(answer: asyncio.StreamWriter, status: int, body: bytes, *headers: tuple[str, str]) -> bool:
+    lines = [f"HTTP/1.1 {status} Told", f"content-length: {len(body)}", *(": ".join(each) for each in headers)]
+    answer.write("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+    return True
