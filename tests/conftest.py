@@ -39,7 +39,9 @@ class _JumpingSelector(selectors.DefaultSelector):
         return ready
 
 
-class _JumpingLoop(asyncio.SelectorEventLoop):
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """An event loop in virtual time."""
+
     def __init__(self) -> None:
         self._jumping = _JumpingSelector()
         super().__init__(self._jumping)
@@ -49,7 +51,7 @@ class _JumpingLoop(asyncio.SelectorEventLoop):
 
 
 VIRTUAL = [
-    pytest.param(("asyncio", {"loop_factory": _JumpingLoop}), id="asyncio-virtual"),
+    pytest.param(("asyncio", {"loop_factory": JumpingLoop}), id="asyncio-virtual"),
     pytest.param(("trio", {"clock": "jump"}), id="trio-virtual"),
 ]
 

@@ -212,12 +212,12 @@ class WebhooksService(Service):
         return await self._call(SIMULATE_INTERAC, body=simulation)
 
     def verify_signature(self, raw_body: bytes | str, signature: str | None, timestamp: str | None, secret: str) -> bool:
-        """Tell whether a delivery was signed with a secret, whatever its age; None is a header that isn't there. No call.
+        """Tell whether a delivery was signed with a secret, whatever its age. It makes no call.
 
         Args:
             raw_body: The request's body as it came.
-            signature: Its `x-blaaiz-signature` header.
-            timestamp: Its `x-blaaiz-timestamp` header.
+            signature: Its `x-blaaiz-signature` header; None if there is none.
+            timestamp: Its `x-blaaiz-timestamp` header; None if there is none.
             secret: The signing secret that `register` returned.
 
         Raises:
