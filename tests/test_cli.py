@@ -186,6 +186,7 @@ main()
 def test_ctrl_c_while_rows_are_checked_ends_with_a_word(command_name: str, says: str, folder: Path) -> None:
     code = f"""
 import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)  # whoever runs the tests in the background has it ignored
 from blaaiz_async.onboarding import job
 def interrupted(*args, check=job.check_row):
     signal.raise_signal(signal.SIGINT)
