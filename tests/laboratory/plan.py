@@ -14,19 +14,24 @@ KINDS = {
     "status before": 4,
     "status after commit": 4,
     "429": 4,
+    "429 for a second": 0.1,
     "html before": 1,
     "html after commit": 2,
     "token revoked": 0.05,
     "hang before": 0.4,
     "hang after commit": 0.4,
     "reset before read": 2,
+    "refused": 0.4,
     "delay": 1,
     "empty before": 1,
     "empty after commit": 1,
 }
 """What can strike a call, by weight."""
 WITHOUT_EFFECT = frozenset(
-    {"cut before", "status before", "429", "html before", "hang before", "reset before read", "empty before"}
+    {
+        *("cut before", "status before", "429", "429 for a second", "html before", "hang before"),
+        *("reset before read", "refused", "empty before"),
+    }
 )
 
 
@@ -57,3 +62,10 @@ def too_many(chance: random.Random) -> list[tuple[str, str]]:
     odd = ("retry-after", "soon"), ("retry-after", "0"), ("retry-after", formatdate(now - 60, usegmt=True))
     reset = ("x-ratelimit-reset", str(int(now) - 3600)), ("x-ratelimit-reset", "-1"), ("x-ratelimit-reset", "nonsense")
     return [*chance.sample(odd, chance.randint(0, 1)), *chance.sample(reset, chance.randint(0, 1))]
+
+
+def for_a_second(chance: random.Random) -> tuple[str, str]:
+    """Return a header that tells when to come again, in each of its forms."""
+    now = time.time()
+    forms = ("retry-after", "1"), ("retry-after", formatdate(now + 1, usegmt=True)), ("x-ratelimit-reset", str(int(now) + 1))
+    return chance.choice(forms)

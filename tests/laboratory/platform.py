@@ -68,9 +68,7 @@ async def main(seed: int, share: float) -> None:
         port = urlsplit(url).port
         assert port is not None
         proxy = Proxy(upstream=port, seed=seed, share=share, revoke=sandbox.revoke_tokens)
-        server = await asyncio.start_server(proxy.serve, "127.0.0.1", 0, backlog=1024)
-        place = server.sockets[0].getsockname()[1]
-        print(json.dumps({"url": f"http://127.0.0.1:{place}", **ids}), flush=True)
+        print(json.dumps({"url": f"http://127.0.0.1:{await proxy.listen()}", **ids}), flush=True)
         while await asyncio.to_thread(sys.stdin.readline):
             print(
                 json.dumps({"made": ledger(sandbox), "attempts": proxy.attempts, "struck": proxy.struck}),

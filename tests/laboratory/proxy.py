@@ -7,10 +7,12 @@ import struct
 from collections import Counter
 from collections.abc import Callable
 
-from tests.laboratory.plan import STATUSES, Strike, strike, too_many
+from tests.laboratory.plan import STATUSES, Strike, for_a_second, strike, too_many
 
 CALL = b"x-lab-call"
 """The header by which the laboratory tells the calls apart."""
+REFUSED = 0.05
+"""Seconds for which the port refuses connections."""
 HTML = b"<!doctype html><title>Bad gateway</title><h1>Not what you asked for</h1>"
 
 
@@ -29,6 +31,25 @@ class Proxy:
         self.struck: Counter[str] = Counter()
         self._upstream, self._seed, self._share, self._revoke = upstream, seed, share, revoke
         self._made: Counter[str] = Counter()
+        self._server: asyncio.Server | None = None
+        self._refusing: asyncio.Task[None] | None = None
+
+    async def listen(self, port: int = 0) -> int:
+        """Take connections, and return the port."""
+        self._server = await asyncio.start_server(self.serve, "127.0.0.1", port, backlog=1024)
+        return int(self._server.sockets[0].getsockname()[1])
+
+    def _refuse(self) -> None:
+        """Refuse connections for a while; those that are open stay so."""
+        if self._refusing is None or self._refusing.done():
+            self._refusing = asyncio.create_task(self._listen_later())
+
+    async def _listen_later(self) -> None:
+        assert self._server is not None
+        port = int(self._server.sockets[0].getsockname()[1])
+        self._server.close()
+        await asyncio.sleep(REFUSED)
+        await self.listen(port)
 
     async def serve(self, client: asyncio.StreamReader, answer: asyncio.StreamWriter) -> None:
         """Serve one connection of a client."""
@@ -50,7 +71,9 @@ class Proxy:
     ) -> bool:
         head = await client.readuntil(b"\r\n\r\n")
         drawn = self._draw(head)
-        if drawn.kind == "reset before read":
+        if drawn.kind == "refused":
+            self._refuse()
+        if drawn.kind in ("reset before read", "refused"):
             return _cut(answer, reset=True)
         body = await client.readexactly(_length(head))
         if drawn.kind == "token revoked":
@@ -88,6 +111,8 @@ class Proxy:
                 return _send(answer, chance.choice(STATUSES), b'{"message": "Server Error"}' if json else HTML)
             case "429":
                 return _send(answer, 429, b'{"message": "Too Many Attempts."}', *too_many(chance))
+            case "429 for a second":
+                return _send(answer, 429, b'{"message": "Too Many Attempts."}', for_a_second(chance))
             case "html before" | "html after commit":
                 return _send(answer, 200, HTML, ("content-type", "text/html"))
             case "empty before" | "empty after commit":
