@@ -135,11 +135,11 @@ async def mend(client: httpx.AsyncClient) -> None:
         pool: Any = getattr(transport, "_pool", None)
         if not all(hasattr(pool, name) for name in ("_connections", "_requests", "_assign_requests_to_connections")):
             continue
-        used = {request.connection for request in pool._requests}  # noqa: SLF001
-        lost = [each for each in pool._connections if each not in used and not each.is_idle()]  # noqa: SLF001
+        used = {request.connection for request in pool._requests}  # noqa: SLF001  # see above
+        lost = [each for each in pool._connections if each not in used and not each.is_idle()]  # noqa: SLF001  # see above
         with anyio.move_on_after(CLOSING, shield=True):
             for connection in lost:
-                pool._connections.remove(connection)  # noqa: SLF001
+                pool._connections.remove(connection)  # noqa: SLF001  # see above
             # Those who wait for a place are called up by nobody else.
-            for connection in [*lost, *pool._assign_requests_to_connections()]:  # noqa: SLF001
+            for connection in [*lost, *pool._assign_requests_to_connections()]:  # noqa: SLF001  # see above
                 await connection.aclose()

@@ -48,7 +48,7 @@ def read(
     """
     reset_in = _reset_in(headers, wall)
     if status == 429:
-        pause = _retry_after(headers, wall)
+        pause = retry_after(headers, wall)
         if pause is None:
             pause = BLIND_PAUSE if reset_in is None else reset_in
         # "At once", or a moment that has passed, is no leave to hammer a platform that is refusing.
@@ -60,13 +60,26 @@ def read(
     return Told(count=Count(limit=limit, remaining=remaining, reset_in=reset_in))
 
 
+def retry_after(headers: Mapping[str, str], wall: Callable[[], float] = time.time) -> float | None:
+    """Return the seconds that `Retry-After` asks to wait, as a number or as a date; None if it asks nothing."""
+    text = headers.get("retry-after")
+    if (seconds := _number(text)) is not None:
+        return float(seconds)
+    moment = _date(text)
+    return None if moment is None else max(0.0, moment - _platform_now(headers, wall))
+
+
 def _reset_in(headers: Mapping[str, str], wall: Callable[[], float]) -> float | None:
     """Return the seconds until the window's end, by the platform's own clock where it sends one."""
     reset = _number(headers.get("x-ratelimit-reset"))
     if reset is None:
         return None
-    here = _date(headers.get("date")) or wall()
-    return max(0.0, reset - here) + CLOCK_GRAIN
+    return max(0.0, reset - _platform_now(headers, wall)) + CLOCK_GRAIN
+
+
+def _platform_now(headers: Mapping[str, str], wall: Callable[[], float]) -> float:
+    """Return the time by the clock that the other headers were written by, where it is told."""
+    return _date(headers.get("date")) or wall()
 
 
 def _number(text: str | None) -> int | None:
@@ -82,13 +95,3 @@ def _date(text: str | None) -> float | None:
     if moment is None:
         return None
     return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
-
-
-def _retry_after(headers: Mapping[str, str], wall: Callable[[], float]) -> float | None:
-    text = headers.get("retry-after")
-    if text is None:
-        return None
-    if (seconds := _number(text)) is not None:
-        return float(seconds)
-    moment = _date(text)
-    return None if moment is None else max(0.0, moment - wall())

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from blaaiz_async import errors
-from blaaiz_async.core import codec
+from blaaiz_async.core import codec, quota
 from blaaiz_async.core.operation import Operation, Shape
 from blaaiz_async.core.paging import Page
 from blaaiz_async.core.transport import Reply
@@ -102,7 +102,7 @@ def error(operation: Operation[Any], reply: Reply, found: Any) -> APIStatusError
     if reply.status == 403:
         return PermissionDeniedError(message, scopes=operation.scopes, **details)
     if reply.status == 429:
-        return RateLimitError(message, retry_after=_seconds(reply.headers.get("retry-after")), **details)
+        return RateLimitError(message, retry_after=quota.retry_after(reply.headers), **details)
     if reply.status >= 500:
         return errors.ServerError(message, **details)
     return _STATUS_ERRORS.get(reply.status, APIStatusError)(message, **details)
@@ -118,11 +118,6 @@ _CARD_NUMBER = re.compile(r"\b\d(?:[ -]?\d){12,18}\b")
 def _masked(text: str) -> str:
     """Return the platform's words without anything that may be a card number."""
     return _CARD_NUMBER.sub("[number]", text)
-
-
-def _seconds(text: str | None) -> float | None:
-    digits = "" if text is None else text.strip()
-    return float(digits) if digits.isascii() and digits.isdigit() and len(digits) <= _MOST_DIGITS else None
 
 
 def _safe_headers(headers: Mapping[str, str]) -> dict[str, str]:

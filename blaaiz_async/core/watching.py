@@ -6,6 +6,7 @@ is fit for a log. Spans where the client has a tracer provider, one per call wit
 """
 
 import logging
+import re
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from types import TracebackType
@@ -35,6 +36,8 @@ LOGGABLE = frozenset(
     """.split()  # noqa: SIM905  # sixty lines otherwise
 )
 """The keys whose values are fit for a log. Any other value is shown as its kind only."""
+_FIELD = re.compile("[a-z][a-z0-9_]{0,40}")
+"""What looks like the name of a field. Any other key may be anything, and isn't shown."""
 
 
 @frozen(kw_only=True)
@@ -235,7 +238,10 @@ def _line(prepared: Prepared, course: Progress, error: BaseException | None) -> 
 def _shown(value: Any, *, fit: bool = False) -> Any:
     """Return a body with only what is fit for a log."""
     if isinstance(value, dict):
-        return {name: _shown(inner, fit=name in LOGGABLE) for name, inner in codec.as_object(value).items()}
+        return {
+            name if _FIELD.fullmatch(name) else "<key>": _shown(inner, fit=name in LOGGABLE)
+            for name, inner in codec.as_object(value).items()
+        }
     if isinstance(value, list):
         return [_shown(inner, fit=fit) for inner in codec.as_list(value)]
     return value if fit or value is None or isinstance(value, bool) else f"<{type(value).__name__}>"

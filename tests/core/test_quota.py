@@ -3,8 +3,10 @@
 import httpx
 import pytest
 
-from blaaiz_async import AsyncBlaaiz, BlaaizError, MemoryTokenStore, RateBudget, RetryPolicy
-from blaaiz_async.core import quota
+from blaaiz_async import AsyncBlaaiz, BlaaizError, MemoryTokenStore, RateBudget, RateLimitError, RetryPolicy
+from blaaiz_async.core import quota, reading
+from blaaiz_async.core.operation import OPERATIONS
+from blaaiz_async.core.transport import Reply
 
 FAR = "Mon, 01 Jan 99999999999999 00:00:00 GMT"
 ODD: list[dict[str, str]] = [
@@ -30,6 +32,17 @@ def test_headers_that_are_no_numbers_tell_nothing(status: int, headers: dict[str
 def test_a_429_that_says_at_once_pauses_all_the_same(after: str) -> None:
     told = quota.read(429, {"retry-after": after}, minute=60.0, hour=3600.0, wall=lambda: 10.0)
     assert quota.CLOCK_GRAIN == told.pause
+
+
+def test_a_date_to_come_again_at_is_read_by_the_platforms_own_clock() -> None:
+    noon, later = "Sat, 21 Nov 2026 12:00:00 GMT", "Sat, 21 Nov 2026 12:01:30 GMT"
+    headers = httpx.Headers({"date": noon, "retry-after": later})
+    told = quota.read(429, headers, minute=60.0, hour=3600.0, wall=lambda: 0.0)
+    assert 90.0 == told.pause
+    reply = Reply(status=429, headers=headers, body=b'{"message": "Too Many Attempts."}')
+    error = reading.error(OPERATIONS["customers_list"], reply, None)
+    assert isinstance(error, RateLimitError)
+    assert 90.0 == error.retry_after
 
 
 @pytest.mark.anyio

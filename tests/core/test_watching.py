@@ -11,7 +11,14 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import StatusCode
 
-from blaaiz_async import APITimeoutError, NotFoundError, OutcomeUnknownError, RateBudget, RetryPolicy
+from blaaiz_async import (
+    APITimeoutError,
+    NotFoundError,
+    OutcomeUnknownError,
+    RateBudget,
+    RetryPolicy,
+    UnprocessableEntityError,
+)
 from blaaiz_async.sandbox import Fault, Sandbox
 from tests.conftest import Bind
 from tests.people import ADA
@@ -114,7 +121,12 @@ async def test_bodies_are_logged_only_on_demand_and_only_with_what_is_fit_for_a_
     async with bind(sandbox, log_bodies=True) as blaaiz:
         made = await blaaiz.customers.create(ADA)
         await blaaiz.customers.list()
+        odd = {"errors": {"ada@example.com": ["is taken"], "owners_0": ["is taken"]}}
+        sandbox.faults.add("customers_list", Fault.status(422, body=odd))
+        with pytest.raises(UnprocessableEntityError):
+            await blaaiz.customers.list()
         token = (await blaaiz._tokens.get()).value
+    assert "customers_list answer 422 {'errors': {'<key>': ['<str>'], 'owners_0': ['<str>']}}" in caplog.text
     assert "customers_create request {'type': 'individual', 'email': '<str>'" in caplog.text
     assert made.id in caplog.text
     assert "customers_list answer 200 no JSON" in caplog.text
