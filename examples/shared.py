@@ -9,7 +9,7 @@ import os
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from blaaiz_async import (
     APIConnectionError,
@@ -30,9 +30,24 @@ from blaaiz_async import (
 )
 from blaaiz_async.webhooks import CustomerStatusChanged, Handlers, PayoutEvent, WebhookApp, WebhookVerifier, webhook_app
 
+if TYPE_CHECKING:
+    from blaaiz_async.redis import RedisSeenStore
+
 log = logging.getLogger("service")
 logging.basicConfig(level=logging.INFO)
 handlers = Handlers()
+
+
+def seen_store() -> "RedisSeenStore | None":
+    """Make the store of what was handled that all workers share; None where each has its own."""
+    if not (url := os.environ.get("REDIS_URL")):
+        return None
+    from blaaiz_async.redis import RedisSeenStore
+
+    return RedisSeenStore(url, name="service")
+
+
+seen = seen_store()
 
 
 @handlers.on(PayoutEvent, CustomerStatusChanged)
@@ -43,12 +58,14 @@ async def note(event: PayoutEvent | CustomerStatusChanged) -> None:
 
 @contextlib.asynccontextmanager
 async def blaaiz_client() -> AsyncGenerator[AsyncBlaaiz]:
-    """Open the one client of this process, and close it when the server stops or reloads.
+    """Open what this process has one of, its client above all, and close it when the server stops or reloads.
 
     With Redis, all workers share one rate budget and one token; without, each process paces itself alone.
     """
     async with contextlib.AsyncExitStack() as stack:
         options: dict[str, Any] = {}
+        if seen is not None:
+            await stack.enter_async_context(seen)
         if url := os.environ.get("REDIS_URL"):
             from blaaiz_async.redis import RedisRateBudget, RedisTokenStore
 
@@ -59,11 +76,6 @@ async def blaaiz_client() -> AsyncGenerator[AsyncBlaaiz]:
 
 def webhooks() -> WebhookApp:
     """Make the receiver. Each event is handled once: in this process, or with Redis among all workers."""
-    seen = None
-    if url := os.environ.get("REDIS_URL"):
-        from blaaiz_async.redis import RedisSeenStore
-
-        seen = RedisSeenStore(url, name="service")
     return webhook_app(WebhookVerifier(os.environ["BLAAIZ_WEBHOOK_SECRET"]), handlers, seen=seen)
 
 

@@ -8,7 +8,8 @@ from typing import TypeVar, overload
 from fastapi import HTTPException, Request
 
 from blaaiz_async.errors import WebhookVerificationError
-from blaaiz_async.webhooks.event import Event
+from blaaiz_async.webhooks.event import Event, UnknownEvent
+from blaaiz_async.webhooks.reading import event_class
 from blaaiz_async.webhooks.receiver import MAX_BODY
 from blaaiz_async.webhooks.verifier import WebhookVerifier
 
@@ -55,7 +56,10 @@ def webhook_event(
             log.warning("a delivery was refused: %s", error)
             raise HTTPException(400) from None
         if kinds and not isinstance(event, kinds):
-            log.info("no endpoint for %r", event)
+            if isinstance(event, UnknownEvent) and event.problem and issubclass(event_class(event.name), kinds):
+                log.error("%r has another shape than documented and passes by its endpoint; take UnknownEvent too", event)
+            else:
+                log.info("no endpoint for %r", event)
             raise HTTPException(204)
         return event
 

@@ -21,9 +21,14 @@ class _Wanted:
 
     kind: type[Event]
     fields: Mapping[str, object]
+    where: Callable[[Any], bool] | None
 
     def fits(self, event: Event) -> bool:
-        return isinstance(event, self.kind) and all(getattr(event, name) == value for name, value in self.fields.items())
+        return (
+            isinstance(event, self.kind)
+            and all(getattr(event, name) == value for name, value in self.fields.items())
+            and (self.where is None or self.where(event))
+        )
 
 
 @frozen
@@ -38,6 +43,8 @@ class _Waiter:
     wanted: _Wanted
     came: anyio.Event = field(factory=anyio.Event)
     arrival: _Arrival | None = None
+    error: Exception | None = None
+    """What `where` raised: that is for who waits, and no reason for the event to come again."""
 
 
 class Inbox:
@@ -65,40 +72,50 @@ class Inbox:
         self._recent.append(arrival)
         self._forget_old()
         for waiter in self._waiters:
-            if waiter.arrival is None and waiter.wanted.fits(event):
+            if waiter.came.is_set():
+                continue
+            try:
+                if not waiter.wanted.fits(event):
+                    continue
                 waiter.arrival = arrival
-                waiter.came.set()
+            except Exception as error:  # noqa: BLE001  # the caller's own code may raise anything
+                waiter.error = error
+            waiter.came.set()
 
-    async def wait_for(self, kind: type[E], *, deadline: float = 60.0, **fields: object) -> E:
+    async def wait_for(
+        self, kind: type[E], *, deadline: float = 60.0, where: Callable[[E], bool] | None = None, **fields: object
+    ) -> E:
         """Return the first event of a class whose fields have these values: one that it remembers, or the next to come.
 
         Args:
             kind: Its class, or a base class.
             deadline: Seconds after which it gives up.
+            where: Tells your event from others by more than equal fields: `lambda event: event.data.session_id == id`.
             **fields: Name fields that tell your event from older ones, such as `customer_id` and `new_status`.
 
         Raises:
             NotSettledError: The deadline passed.
             ConfigurationError: The class has no such field.
         """
-        wanted = _wanted(kind, fields)
+        wanted = _wanted(kind, fields, where)
         with anyio.move_on_after(deadline):
             arrival = await self._next(wanted, after=0)
             return cast("E", arrival.event)
         by = f" by {', '.join(fields)}" if fields else ""  # the names alone: a value may be personal
         raise NotSettledError(f"the wait for {kind.__name__}{by}", deadline, None)
 
-    def news(self, kind: type[Event] = Event, **fields: object) -> News:
+    def news(self, kind: type[Event] = Event, *, where: Callable[[Any], bool] | None = None, **fields: object) -> News:
         """Return what the `news` of a wait takes: it cuts the wait for the next look short when a fitting event comes.
 
         Args:
             kind: Its class, or a base class.
+            where: Tells your event from others by more than equal fields.
             **fields: The values that its fields must have, such as `customer_id`.
 
         Raises:
             ConfigurationError: The class has no such field.
         """
-        wanted, seen = _wanted(kind, fields), self._count
+        wanted, seen = _wanted(kind, fields, where), self._count
 
         async def come() -> None:
             nonlocal seen
@@ -117,7 +134,9 @@ class Inbox:
             await waiter.came.wait()
         finally:
             self._waiters.discard(waiter)
-        return cast("_Arrival", waiter.arrival)  # it is set before `came`
+        if waiter.error is not None:
+            raise waiter.error
+        return cast("_Arrival", waiter.arrival)  # one of both is set before `came`
 
     def _forget_old(self) -> None:
         oldest = self._clock() - self._max_age
@@ -125,8 +144,8 @@ class Inbox:
             self._recent.popleft()
 
 
-def _wanted(kind: type[Event], fields: Mapping[str, Any]) -> _Wanted:
+def _wanted(kind: type[Event], fields: Mapping[str, Any], where: Callable[[Any], bool] | None) -> _Wanted:
     # A name that no event has would be waited for until the deadline.
     if unknown := sorted(fields.keys() - fields_dict(kind).keys()):
         raise ConfigurationError(f"{kind.__name__} has no field {' and no '.join(unknown)} to wait by")
-    return _Wanted(kind, fields)
+    return _Wanted(kind, fields, where)

@@ -51,6 +51,8 @@ class _File:
 
     def __init__(self, path: str | os.PathLike[str], *schema: str) -> None:
         self._path = Path(path)
+        if os.fspath(path) == ":memory:":
+            raise ConfigurationError("':memory:' outlives no process: give a file, or use a MemorySeenStore")
         if not self._path.parent.is_dir():
             raise ConfigurationError(f"the folder of {self._path.name} doesn't exist; make it first")
         self._schema = schema

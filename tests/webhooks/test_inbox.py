@@ -82,6 +82,28 @@ async def test_a_field_that_no_event_has_is_refused_at_once() -> None:
         await inbox().wait_for(CustomerStatusChanged, customerid="a")
 
 
+async def test_a_condition_of_the_callers_own_tells_events_apart_and_its_fault_is_the_callers() -> None:
+    box, handled = inbox(max_age=0.5), list[str]()
+    await box(event("e1", customer_id="a"))
+    await box(event("e2", customer_id="b"))
+    assert "e2" == (await box.wait_for(CustomerStatusChanged, where=lambda each: each.customer_id > "a")).payload["event_id"]
+
+    await anyio.sleep(1.0)  # they are forgotten
+
+    def broken(_: Event) -> bool:
+        raise KeyError
+
+    async def arrives() -> None:
+        await box(event("e3"))
+        handled.append("e3")
+
+    async with anyio.create_task_group() as tasks:
+        tasks.start_soon(later, 1.0, arrives)
+        with pytest.raises(KeyError):
+            await box.wait_for(Event, where=broken)
+    assert ["e3"] == handled
+
+
 async def test_everyone_who_waits_for_an_event_gets_it() -> None:
     box, found = inbox(), list[str]()
 

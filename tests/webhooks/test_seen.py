@@ -163,6 +163,8 @@ async def test_a_folder_that_isnt_there_is_told_at_once(tmp_path: Path) -> None:
     for make in (SqliteSeenStore, DeliveryQueue):
         with pytest.raises(ConfigurationError, match="folder"):
             make(tmp_path / "nowhere" / "hooks.sqlite")
+        with pytest.raises(ConfigurationError, match="MemorySeenStore"):
+            make(":memory:")
 
 
 async def test_a_waiting_delivery_is_one_takers_until_it_is_put_back_or_its_lease_lapses(
