@@ -200,7 +200,7 @@ class Caller:
             reply, payload = await self._attempts.run(prepared, self._options, course)
             return cast("T", reading.payload(operation, reply, payload))
 
-    def check(self, operation: Operation[Any], body: codec.Request | Mapping[str, Any]) -> codec.Request:
+    def check(self, operation: Operation[Any], body: codec.Request | Mapping[str, Any] | None) -> codec.Request:
         """Return the body as a checked request. Raises InvalidRequestError with every fault."""
         return preparing.check(operation, body, self.today())
 
@@ -222,7 +222,7 @@ class Caller:
             headers={"user-agent": self._user_agent, **self._options.extra_headers},
             path=path,
             query=query,
-            request=None if body is None else self.check(operation, body),
+            request=self.check(operation, body) if operation.body else None,
             idempotency_key=idempotency_key,
             wall=self._wall,
         )

@@ -19,7 +19,7 @@ from blaaiz_async.errors import Fault
 R = TypeVar("R", bound=Request)
 
 
-def read_request(cls: type[R], given: R | Mapping[str, Any], today: date) -> tuple[R | None, list[Fault]]:
+def read_request(cls: type[R], given: R | Mapping[str, Any] | None, today: date) -> tuple[R | None, list[Fault]]:
     """Read a mapping or a record as the request `cls`, and check it by the kind and every rule of its fields.
 
     Returns the request (None if it couldn't be read) and all faults, in field order. `today` is the date that ages and
@@ -31,7 +31,7 @@ def read_request(cls: type[R], given: R | Mapping[str, Any], today: date) -> tup
     elif isinstance(given, Mapping):
         fields = cls.__decode__(given)
     else:
-        problem = f"expected a {cls.__name__} or a mapping of its fields"
+        problem = f"expected the fields of {cls.__name__}: such a record, or a mapping"
         return None, [Fault(field="", rule="kind", message=problem)]
     try:
         request = _mapping_reader().structure(given, cls)

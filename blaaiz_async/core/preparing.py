@@ -95,7 +95,7 @@ def prepare_form(operation: Operation[Any], values: Mapping[str, str], *, base_u
     )
 
 
-def check(operation: Operation[Any], body: codec.Request | Mapping[str, Any], today: date) -> codec.Request:
+def check(operation: Operation[Any], body: codec.Request | Mapping[str, Any] | None, today: date) -> codec.Request:
     """Return the body as a checked request. Raises InvalidRequestError with every fault."""
     kind: type[codec.Request] = _kind_of(operation, body)
     request, faults = checking.read_request(kind, body, today)
@@ -104,7 +104,7 @@ def check(operation: Operation[Any], body: codec.Request | Mapping[str, Any], to
     return request
 
 
-def _kind_of(operation: Operation[Any], body: codec.Request | Mapping[str, Any]) -> type[Any]:
+def _kind_of(operation: Operation[Any], body: codec.Request | Mapping[str, Any] | None) -> type[Any]:
     """Return which of the operation's request classes the body is, or should be read as."""
     kinds = operation.body
     for kind in kinds:

@@ -125,6 +125,25 @@ def test_without_its_scope_nothing_is_sent(id: str) -> None:
         assert ([], []) == (platform.asked, platform.tokens)
 
 
+_OF_PARTS = {
+    "collections_initiate",
+    "customers_link_kyc_session",
+    "signa_id_exchange_release_code",
+    "transactions_list",
+    "virtual_accounts_close",
+}
+"""Their methods make the body, or the caller above looks into it."""
+
+
+@pytest.mark.parametrize("id", [id for id, each in OPERATIONS.items() if each.body and id not in _OF_PARTS])
+def test_what_is_no_record_is_refused_before_anything_is_sent(id: str) -> None:
+    for nothing in (None, [], "x"):
+        platform = Platform()
+        with pytest.raises(InvalidRequestError, match="such a record, or a mapping"):
+            anyio.run(calls.call, id, platform.client(), nothing)
+        assert ([], []) == (platform.asked, platform.tokens)
+
+
 def test_a_token_is_fetched_by_the_documented_form() -> None:
     platform, _ = sent("wallets_list")
     (request,) = platform.tokens
