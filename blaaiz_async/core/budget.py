@@ -26,6 +26,7 @@ from attrs import frozen
 
 from blaaiz_async.core import quota
 from blaaiz_async.core.alone import Alone
+from blaaiz_async.core.background import now
 from blaaiz_async.core.window import Neighbours, Window
 
 Priority = Literal["interactive", "bulk"]
@@ -94,7 +95,7 @@ class RateBudget:
         reserve: Share of each window that bulk calls leave to interactive ones, 0 to 1.
         minute: Length of the short window in seconds. Differs from 60 only against a sandbox with shrunk windows.
         hour: Length of the long window in seconds.
-        now: Seconds of a monotonic clock; the event loop's own if None.
+        now: Seconds of a monotonic clock; the event loop's own by default.
         wall: UTC epoch seconds, to read X-RateLimit-Reset by.
 
     One budget belongs to one event loop. Its methods need no lock: none of them awaits between reading and writing.
@@ -108,7 +109,7 @@ class RateBudget:
         reserve: float = 0.1,
         minute: float = 60.0,
         hour: float = 3600.0,
-        now: Callable[[], float] | None = None,
+        now: Callable[[], float] = now,
         wall: Callable[[], float] = time.time,
     ) -> None:
         if per_minute < 1 or per_hour < 1 or not 0 <= reserve < 1 or not 0 < minute <= hour:
@@ -119,7 +120,7 @@ class RateBudget:
         self._neighbours = Neighbours(minute)
         self._alone: Alone | None = None
         self._reserve = reserve
-        self._now = now or anyio.current_time
+        self._now = now
         self._wall = wall
         self._paused_until = -math.inf
         self._heard = False  # has any answer told what the platform has counted so far?

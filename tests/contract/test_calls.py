@@ -137,7 +137,7 @@ _OF_PARTS = {
 
 @pytest.mark.parametrize("id", [id for id, each in OPERATIONS.items() if each.body and id not in _OF_PARTS])
 def test_what_is_no_record_is_refused_before_anything_is_sent(id: str) -> None:
-    for nothing in (None, [], "x"):
+    for nothing in (None, list[str](), "x"):
         platform = Platform()
         with pytest.raises(InvalidRequestError, match="such a record, or a mapping"):
             anyio.run(calls.call, id, platform.client(), nothing)
