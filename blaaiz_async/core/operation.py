@@ -70,6 +70,17 @@ class Look:
 
 
 @frozen(kw_only=True)
+class Doubt:
+    """What a record that was found doesn't tell by itself, and a listing does."""
+
+    read: "Operation[Any]"
+    about: Callable[[Asked, Any], bool]
+    """Whether there is a doubt at all."""
+    fits: Callable[[Asked, Any, Any], bool | None]
+    """Tells by the listing whether the record is what the write made, or None if that can't be told."""
+
+
+@frozen(kw_only=True)
 class Recovery:
     """For a write that the platform refuses to do twice without telling what the first one made."""
 
@@ -77,6 +88,8 @@ class Recovery:
     """Tells whether a refusal says that it was done before."""
     look: Look | None = None
     """Finds what was made. None: that it was done is all there is to know."""
+    doubt: Doubt | None = None
+    """What is left to compare where the look finds nothing different."""
     adopt: Callable[[Asked, Any], Any] = lambda _asked, found: found
     """Turns what was found into the write's own answer."""
     settle: str = ""

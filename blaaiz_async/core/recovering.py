@@ -8,10 +8,17 @@ import anyio
 
 from blaaiz_async.core import codec
 from blaaiz_async.core.attempts import Course, begin
-from blaaiz_async.core.operation import Asked, Look, Operation, Recovery
+from blaaiz_async.core.operation import Asked, Doubt, Look, Operation, Recovery
 from blaaiz_async.core.paging import Page, iterate
 from blaaiz_async.core.preparing import Prepared
-from blaaiz_async.errors import APIStatusError, BlaaizError, NotFoundError, OutcomeUnknownError
+from blaaiz_async.errors import (
+    APIStatusError,
+    BlaaizError,
+    MissingScopeError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+)
 
 if TYPE_CHECKING:
     from blaaiz_async.core.caller import Caller
@@ -36,6 +43,8 @@ async def adopt(caller: "Caller", prepared: Prepared, course: Course, error: API
         return recovery.adopt(asked, error)
     try:
         found, same = await _find_first(caller, recovery.look, asked, course)
+        if same and recovery.doubt is not None:
+            same = await _undoubted(caller, recovery.doubt, asked, found, course)
     except BlaaizError as failure:
         raise _unknown(operation, prepared.key, "was done before, and can't be read back yet", 422) from failure
     if same is None:
@@ -112,6 +121,16 @@ async def _find_first(caller: "Caller", look: Look, asked: Asked, course: Course
         if wait >= course.left():
             raise failure
         await anyio.sleep(wait)
+
+
+async def _undoubted(caller: "Caller", doubt: Doubt, asked: Asked, found: Any, course: Course) -> bool | None:
+    if not doubt.about(asked, found):
+        return True
+    try:
+        listed = await caller.read(doubt.read, course, {})
+    except (MissingScopeError, PermissionDeniedError):
+        return True  # all that this credential can compare is the same
+    return doubt.fits(asked, found, listed)
 
 
 async def _candidates(caller: "Caller", look: Look, asked: Asked) -> list[Any]:

@@ -5,10 +5,18 @@ from typing import Any
 
 from attrs import evolve
 
-from blaaiz_async.core.operation import Key, Look, Recovery, operation
-from blaaiz_async.services import transactions
+from blaaiz_async.core.operation import Doubt, Key, Look, Recovery, operation
+from blaaiz_async.services import banks, transactions
 from blaaiz_async.services.base import Service, is_taken
-from blaaiz_async.types.payouts import Payout, PayoutTransaction, same_payout, settled_payout
+from blaaiz_async.types.banks import Bank
+from blaaiz_async.types.payouts import (
+    Payout,
+    PayoutRecipient,
+    PayoutTransaction,
+    names_a_bank,
+    same_payout,
+    settled_payout,
+)
 
 INITIATE = operation(
     "payouts_initiate",
@@ -26,10 +34,28 @@ INITIATE = operation(
             ask=lambda asked: {"path": {"id": asked.key}},
             fits=lambda asked, found: same_payout(asked.request, found),
         ),
+        doubt=Doubt(
+            read=banks.LIST,
+            about=lambda asked, found: asked.request is not None and names_a_bank(asked.request, found),
+            fits=lambda asked, found, listed: _same_bank(asked.request, found, listed),
+        ),
         adopt=settled_payout,
         settle="payouts.settle",
     ),
 )
+
+
+def _same_bank(payout: Payout, found: PayoutTransaction, listed: list[Bank]) -> bool | None:
+    """Tell whether the bank that was paid is the one that is asked for; the platform names it, and takes its id."""
+    asked = next((each for each in listed if each.id == getattr(payout.destination, "bank_id", None)), None)
+    paid = found.recipient or PayoutRecipient()
+    if asked is None:
+        return True  # it may be known by an id that isn't listed any more
+    # Never False: there are several lists of bank codes, and "used for something else" would lead to a second payment.
+    same = any(
+        one is not None and one == other for one, other in ((asked.code, paid.bank_code), (asked.name, paid.bank_name))
+    )
+    return True if same else None
 
 
 class PayoutsService(Service):
@@ -40,7 +66,8 @@ class PayoutsService(Service):
 
         The merchant reference is the guard: where an answer is lost, the payout is sent again with the same reference, and
         if the platform has it already, the first one is read back (which needs the scope `transaction:read`), compared and
-        returned. So the same payout given again under its reference is never paid again, in this call or a later one.
+        returned, in whatever state it is then. So the same payout given again under its reference is never paid again, in
+        this call or a later one.
 
         Args:
             payout: A `Payout`, or a mapping in the platform's flat form, such as

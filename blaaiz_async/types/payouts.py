@@ -367,9 +367,28 @@ def same_payout(payout: Payout, found: PayoutTransaction) -> bool | None:
     if paid[1] is None or (account is not None and recipient.account_number is None):
         return None
     if account is None or account == _bare(recipient.account_number or ""):
-        return True
+        alike = (
+            (_plain(getattr(payout.destination, name, None)), _plain(recipient.extra.get(name))) for name in _NAMED_ALIKE
+        )
+        # Never False: these may be shown in a form of their own.
+        return None if any(asked != there for asked, there in alike if asked is not None and there is not None) else True
     # The platform may show another number of the same account, as it may for an IBAN.
     return None if isinstance(payout.destination, EurBankTransfer) else False
+
+
+_NAMED_ALIKE = ("email", "routing_number", "sort_code")
+"""What of a recipient the platform shows by the name that it takes it by."""
+
+
+def _plain(value: object) -> str | None:
+    return value.replace("-", "").strip().casefold() if isinstance(value, str) else None
+
+
+def names_a_bank(payout: Payout, found: PayoutTransaction) -> bool:
+    """Tell whether an account number alone doesn't say whose it is, and the platform shows the bank."""
+    recipient = found.recipient or PayoutRecipient()
+    shows = recipient.bank_code is not None or recipient.bank_name is not None
+    return shows and isinstance(payout.destination, NgnBankTransfer)
 
 
 def _account_of(destination: Destination) -> str | None:

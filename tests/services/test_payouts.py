@@ -37,7 +37,11 @@ def row(body: dict[str, Any]) -> dict[str, Any]:
     there = documented("transactions_get", "payout")["data"]
     return {
         **there,
-        "recipient": {**there["recipient"], "account_number": body["account_number"], "currency": body["to_currency_id"]},
+        "recipient": {
+            **there["recipient"],
+            "account_number": body.get("account_number"),
+            "currency": body["to_currency_id"],
+        },
         "business_wallet_id": body["wallet_id"],
         "business_customer_id": body["customer_id"],
         "amount": body["from_amount"],
@@ -46,7 +50,9 @@ def row(body: dict[str, Any]) -> dict[str, Any]:
 
 
 def ledger(*, lost: int = 0) -> Ledger:
-    return Ledger("payout", row, lambda made: {"message": "Payout Initiated Successfully.", "transaction": made}, lost=lost)
+    made = Ledger("payout", row, lambda made: {"message": "Payout Initiated Successfully.", "transaction": made}, lost=lost)
+    made.answers["bank"] = [{"id": 1, "name": "Access Bank", "code": "044"}, {"id": 2, "name": "Zenith Bank", "code": "057"}]
+    return made
 
 
 async def faults_of(given: Any) -> dict[str, str]:
@@ -176,6 +182,26 @@ async def test_a_reference_that_was_used_for_another_payout_is_refused() -> None
             with pytest.raises(UnprocessableEntityError):
                 await blaaiz.payouts.initiate(payout(merchant_reference="order-1", destination=other))
     assert len(platform.rows) == 1
+
+
+async def test_another_bank_or_address_under_a_used_reference_is_never_told_as_done() -> None:
+    platform = ledger()
+    interac = CadInterac(email="ada@b.ca", interac_first_name="Ada", interac_last_name="B")
+    to_ada = payout(merchant_reference="order-2", to_currency_id="CAD", destination=interac)
+    async with platform.client() as blaaiz:
+        await blaaiz.payouts.initiate(payout(merchant_reference="order-1"))
+        await blaaiz.payouts.initiate(to_ada)
+        platform.rows["order-2"]["recipient"] |= {"account_number": None, "currency": "CAD", "email": "Ada@b.ca"}
+        assert "order-2" == (await blaaiz.payouts.initiate(to_ada)).merchant_reference
+        for changed in (
+            payout(merchant_reference="order-1", destination=attrs.evolve(TO_NIGERIA, bank_id="2")),
+            attrs.evolve(to_ada, destination=attrs.evolve(interac, email="mallory@b.ca")),
+        ):
+            with pytest.raises(OutcomeUnknownError, match="can't be told from something else"):
+                await blaaiz.payouts.initiate(changed)
+    scopes = ["payout:create", "transaction:read"]
+    async with platform.client(scopes=scopes) as blaaiz:  # which can't compare banks
+        assert "order-1" == (await blaaiz.payouts.initiate(payout(merchant_reference="order-1"))).merchant_reference
 
 
 async def test_the_same_payout_under_the_same_reference_is_the_first_one() -> None:
