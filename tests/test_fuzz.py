@@ -17,7 +17,7 @@ from tests.core.test_verdicts import head, treating
 
 RETRY = RetryPolicy(max_attempts=2, wait_initial=0.0, wait_max=0.0, deadline=0.001)
 ODD: list[Any] = [None, True, 0, -1, 0.1, 1e308, 10**400, "", "\x00", "ü" * 300, "2026-99-99", "²", "9" * 5000]
-ODD += [[], {}, [[]], {"data": None}, ["a"]]
+ODD += ["a\r\nb: c", [], {}, [[]], {"data": None}, ["a"]]
 RAW = [b"", b"\xff\xfe\x00", b"nul", b"NaN", b'{"data": NaN}', b"1e999999", b"\xef\xbb\xbf{}", b'{"data": 1, "data": {}}']
 RAW += [b"[" * 100_000, b'{"data":' * 3000]
 HEADERS: dict[str, list[str]] = {
@@ -103,9 +103,10 @@ async def test_only_our_errors_leave_whatever_is_answered(operation: str) -> Non
         chance = random.Random(f"{operation}/{seed}")
 
         def handle(request: httpx.Request, chance: random.Random = chance) -> httpx.Response:
-            if request.url.path == "/oauth/token" and chance.random() < 0.9:
+            token = request.url.path == "/oauth/token"
+            if token and chance.random() < 0.9:
                 return httpx.Response(200, json={"access_token": "t", "token_type": "Bearer", "expires_in": 3600})
-            status, headers, content = answer(chance, operation)
+            status, headers, content = answer(chance, "oauth_token_create" if token else operation)
             return httpx.Response(status, headers=headers, stream=Mute(content))
 
         async with (
@@ -129,6 +130,33 @@ async def test_only_our_errors_leave_whatever_is_answered(operation: str) -> Non
                     raise
                 except Exception as error:
                     raise AssertionError(f"{operation}, seed {seed}: {type(error).__name__} left the library") from error
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("field", ["access_token", "expires_in", "token_type"])
+async def test_only_our_errors_leave_whatever_the_token_is(field: str) -> None:
+    for odd in ODD:
+
+        def handle(request: httpx.Request, odd: Any = odd) -> httpx.Response:
+            if request.url.path == "/oauth/token":
+                return httpx.Response(
+                    200, json={"access_token": "t", "token_type": "Bearer", "expires_in": 3600, field: odd}
+                )
+            return httpx.Response(200, json=[])
+
+        async with (
+            httpx.AsyncClient(transport=httpx.MockTransport(handle)) as http_client,
+            AsyncBlaaiz(
+                client_id="an-id",
+                client_secret="a-secret",
+                base_url="https://platform.test",
+                http_client=http_client,
+                retry=RETRY,
+                token_store=MemoryTokenStore(),
+            ) as blaaiz,
+        ):
+            with contextlib.suppress(BlaaizError):
+                await blaaiz.currencies.list()
 
 
 HTTP = b'HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 13\r\nx-request-id: 1\r\n\r\n{"data": null}'

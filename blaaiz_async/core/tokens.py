@@ -152,8 +152,9 @@ class TokenCache:
         await self._store.discard(self._key, token)
 
     async def _renew_quietly(self) -> None:
-        # The token still serves; whoever finds it expired meets the error. RuntimeError: the client was closed meanwhile.
-        with contextlib.suppress(BlaaizError, RuntimeError):
+        # The token still serves, and whoever finds it expired meets the error. Of any kind: a store may be the user's own,
+        # and under trio an error here would end the whole run.
+        with contextlib.suppress(Exception):
             await self._renew()
 
     async def _renew(self) -> Token:

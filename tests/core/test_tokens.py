@@ -122,6 +122,24 @@ async def test_a_short_lived_token_is_renewed_at_half_its_life() -> None:
     assert 2 == endpoint.calls
 
 
+async def test_a_renewal_that_fails_in_any_way_troubles_nobody_while_the_token_serves() -> None:
+    calls = 0
+
+    async def fetch() -> tuple[str, float]:
+        nonlocal calls
+        calls += 1
+        if calls > 1:
+            raise ZeroDivisionError  # such as a store of the user's own may
+        return "token-1", 900.0
+
+    cache = TokenCache(key="k", store=MemoryTokenStore(), fetch=fetch, now=anyio.current_time)
+    await cache.get()
+    await anyio.sleep(900.0 - 59.0)
+    assert "token-1" == (await cache.get()).value
+    await anyio.sleep(1.0)
+    assert ("token-1", 2) == ((await cache.get()).value, calls)
+
+
 async def test_a_late_401_never_discards_a_newer_token() -> None:
     endpoint = Endpoint()
     cache = a_cache(endpoint)
