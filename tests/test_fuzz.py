@@ -4,6 +4,7 @@ import contextlib
 import json
 import random
 import socket
+import traceback
 import warnings
 from typing import Any
 
@@ -204,10 +205,16 @@ async def test_http_that_is_broken_anywhere_is_an_answer_or_perhaps_sent(kind: s
 
     own = httpx.AsyncClient() if kind == "httpx" else None
     transport = Transport(own, timeout=5.0)
+    shown: list[str] = []
     with treating(treat) as place:
+        url = f"http://{place}/?email=ada@example.com"
         for _ in range(300):
-            with contextlib.suppress(PerhapsSent):
-                await transport.send("GET", f"http://{place}/", headers={})
+            try:
+                await transport.send("GET", url, headers={})
+            except PerhapsSent as error:
+                shown.append("".join(traceback.format_exception(error)))
     await transport.aclose()
     if own is not None:
         await own.aclose()
+    assert shown
+    assert not [each for each in shown if "ada@" in each]

@@ -130,7 +130,7 @@ class Transport:
             verdict = _verdict(error)
             if verdict is None:
                 raise
-            raise verdict from error
+            raise verdict from _system_error(error)
         finally:
             self._in_flight -= 1
             _sending.reset(mark)
@@ -194,8 +194,8 @@ def _request(
         content = stream = Upload(content, seconds)
     try:
         request = httpx.Request(method, url, headers=headers, content=content, extensions=extensions)
-    except (httpx.InvalidURL, UnicodeError) as error:
-        raise NeverSent("InvalidURL", timed_out=False) from error
+    except (httpx.InvalidURL, UnicodeError):
+        raise NeverSent("InvalidURL", timed_out=False) from None
     if stream is not None:
         request.stream = stream
     return request
@@ -277,6 +277,14 @@ def _verdict(error: Exception) -> Unanswered | None:
     if isinstance(error, httpx.HTTPError | UnicodeError):
         return PerhapsSent(name, timed_out=timed_out)
     return None  # a defect of ours, or of a user's own transport: not to be taken for a network failure
+
+
+def _system_error(error: BaseException) -> OSError | None:
+    """Return what the operating system said, if anything. A traceback shows it; a client's own words may hold the URL."""
+    at: BaseException | None = error
+    while at is not None and not (isinstance(at, OSError) and at.errno is not None):
+        at = at.__cause__ or at.__context__
+    return None if at is None else OSError(at.errno, at.strerror)
 
 
 def _never_sent_by_aiohttp(cause: BaseException) -> bool:
