@@ -312,14 +312,14 @@ class UnreadableOutcomeError(OutcomeUnknownError, ResponseDecodeError):
     It is both: an unknown outcome to those who look before they send again, and an answer that can't be read.
     """
 
-    def __init__(self, error: ResponseDecodeError) -> None:
+    def __init__(self, error: ResponseDecodeError, *, again: str = "") -> None:
         self.operation, self.status_code = error.operation, error.status_code
         self.path, self.problem = error.path, error.problem
         # Neither parent's own text fits: this one says both.
         BlaaizError.__init__(
             self,
-            f"{error.operation}: accepted with {error.status_code}, but the answer can't be read at "
-            f"{error.path or 'its root'}: {error.problem}; look what it made before sending it again",
+            f"{error.operation}: answered {error.status_code}, but the answer can't be read at "
+            f"{error.path or 'its root'}: {error.problem}; {again or 'look what it made before sending it again'}",
         )
 
 

@@ -237,9 +237,19 @@ class Caller:
             done = operation.recovery is not None and operation.recovery.echo(error)
             if not done or not (operation.key or course.perhaps_sent):
                 raise
+            if operation.key is not None and not course.perhaps_sent and error.errors.keys() - {operation.key.field}:
+                raise  # it is wrong in other ways, too, and nothing of this call was lost
             course.perhaps_sent = True  # it was done, by whichever call: who leaves now must be told
             return await recovering.adopt(self, prepared, course, error, since)
-        return _with_own_key(_read(operation, reply, payload), prepared)
+        try:
+            answer = reading.payload(operation, reply, payload)
+        except ResponseDecodeError as error:
+            if operation.safety not in (Safety.WRITE, Safety.KEYED):
+                raise
+            course.perhaps_sent = True
+            unreadable = UnreadableOutcomeError(error, again=prepared.again)
+            return await recovering.read_back(self, prepared, course, unreadable, since)
+        return _with_own_key(answer, prepared)
 
     async def _run(self, prepared: Prepared, course: Course) -> tuple[Reply, Any]:
         with self._attempts.watch.call(prepared, course):
@@ -250,16 +260,6 @@ class Caller:
         if (kept := _last_reply.get()) is not None:
             kept.append(reply)
         return reply, payload
-
-
-def _read(operation: Operation[Any], reply: Reply, payload: Any) -> Any:
-    """Read a payload; one that can't be read leaves a write's caller without what it made."""
-    try:
-        return reading.payload(operation, reply, payload)
-    except ResponseDecodeError as error:
-        if operation.safety in (Safety.WRITE, Safety.KEYED):
-            raise UnreadableOutcomeError(error) from None
-        raise
 
 
 def _with_own_key(answer: T, prepared: Prepared) -> T:

@@ -8,6 +8,7 @@ import anyio
 
 from blaaiz_async.core import codec
 from blaaiz_async.core.attempts import Course, begin
+from blaaiz_async.core.background import now
 from blaaiz_async.core.operation import Asked, Doubt, Look, Operation, Recovery
 from blaaiz_async.core.paging import Page, iterate
 from blaaiz_async.core.preparing import Prepared
@@ -18,6 +19,7 @@ from blaaiz_async.errors import (
     NotFoundError,
     OutcomeUnknownError,
     PermissionDeniedError,
+    UnreadableOutcomeError,
 )
 
 if TYPE_CHECKING:
@@ -46,7 +48,8 @@ async def adopt(caller: "Caller", prepared: Prepared, course: Course, error: API
         if same and recovery.doubt is not None:
             same = await _undoubted(caller, recovery.doubt, asked, found, course)
     except BlaaizError as failure:
-        raise _unknown(operation, prepared.key, "was done before, and can't be read back yet", 422) from failure
+        problem = f"was done before, and can't be read back yet ({type(failure).__name__}); the refusal: {error}"
+        raise _unknown(operation, prepared.key, problem, 422) from error
     if same is None:
         raise _unknown(operation, prepared.key, "was done before, and can't be told from something else", 422) from error
     if not same:
@@ -56,18 +59,36 @@ async def adopt(caller: "Caller", prepared: Prepared, course: Course, error: API
     return recovery.adopt(asked, found)
 
 
+async def read_back(
+    caller: "Caller", prepared: Prepared, course: Course, error: UnreadableOutcomeError, since: datetime
+) -> Any:
+    """Return what a key made whose answer can't be read. Raises `error` where that can't be told."""
+    recovery, asked = prepared.operation.recovery, _asked(prepared, since)
+    if prepared.key is None or recovery is None or recovery.look is None:
+        raise error
+    try:
+        found, same = await _find_first(caller, recovery.look, asked, course)
+    except BlaaizError:
+        raise error from None
+    if not same:
+        raise error
+    return recovery.adopt(asked, found)
+
+
 async def settle(caller: "Caller", operation: Operation[T], key: str) -> T:
     """Return what the key made, waiting for it to show until the deadline."""
     recovery = cast("Recovery", operation.recovery)
     look = cast("Look", recovery.look)
     asked = Asked(path={}, request=None, key=key, since=caller.now() - _CLOCKS)
     course = begin(caller.options)
-    try:
-        with caller.watching(look.read, look.ask(asked), course):
+    with caller.watching(look.read, look.ask(asked), course):
+        try:
             found, _ = await _find_first(caller, look, asked, course)
-    except NotFoundError as error:
-        problem = "isn't known to the platform, or not yet: initiating it again with the same one is safe"
-        raise _unknown(operation, key, problem, 404) from error
+        except NotFoundError as error:
+            problem = "isn't known to the platform, or not yet: initiating it again with the same one is safe"
+            unknown = OutcomeUnknownError(operation.id, f"{_what(operation, key)} {problem}", status_code=404)
+            unknown.look_with(lambda: _candidates(caller, look, asked))
+            raise unknown from error
     return cast("T", recovery.adopt(asked, found))
 
 
@@ -90,10 +111,13 @@ def _asked(prepared: Prepared, since: datetime) -> Asked:
 
 
 def _unknown(operation: Operation[Any], key: str | None, problem: str, status_code: int) -> OutcomeUnknownError:
-    what = operation.id if key is None or operation.key is None else f"{operation.key.field} {key}"
     recovery = operation.recovery
     how = f"; settle it with {recovery.settle}" if recovery is not None and recovery.settle else ""
-    return OutcomeUnknownError(operation.id, f"{what} {problem}{how}", status_code=status_code)
+    return OutcomeUnknownError(operation.id, f"{_what(operation, key)} {problem}{how}", status_code=status_code)
+
+
+def _what(operation: Operation[Any], key: str | None) -> str:
+    return operation.id if key is None or operation.key is None else f"{operation.key.field} {key}"
 
 
 async def _find_first(caller: "Caller", look: Look, asked: Asked, course: Course) -> tuple[Any, bool | None]:
@@ -147,8 +171,13 @@ async def _candidates(caller: "Caller", look: Look, asked: Asked) -> list[Any]:
 
 
 def _pages(caller: "Caller", read: Operation[Any], given: Mapping[str, Any]) -> "Callable[[int], Any]":
+    options = caller.options
+    until = None if options.deadline is None else now() + options.deadline
+
     async def page(number: int) -> Page[Any]:
-        return await caller.page(
+        # All pages within the one deadline that the caller asked for.
+        view = caller if until is None else caller.with_options(deadline=max(until - now(), 0.001))
+        return await view.page(
             read, number=number, query=given.get("query", {}), path=given.get("path"), body=given.get("body")
         )
 

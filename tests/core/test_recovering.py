@@ -202,9 +202,13 @@ async def test_settling_says_what_a_reference_is_of_or_that_it_is_not_known(worl
     await world.blaaiz.payouts.initiate(world.payout())
     with pytest.raises(InvalidRequestError, match="merchant_reference"):
         await world.blaaiz.collections.settle("order-1")
-    with pytest.raises(OutcomeUnknownError, match="safe") as caught:
+    before = world.blaaiz.statistics().calls.unknown_outcomes
+    with pytest.raises(OutcomeUnknownError, match="initiating it again with the same one is safe") as caught:
         await world.blaaiz.payouts.settle("order-2")
     assert "order-2" == caught.value.idempotency_key  # to initiate it again with the same one
+    assert "payouts.settle" not in str(caught.value)  # that was tried just now
+    assert 1 == world.blaaiz.statistics().calls.unknown_outcomes - before
+    assert [] == await caught.value.find_candidates()
 
 
 async def test_a_settled_collection_is_as_it_was_started(world: World) -> None:
@@ -450,3 +454,28 @@ async def test_a_swap_made_long_before_is_no_candidate() -> None:
         with pytest.raises(OutcomeUnknownError) as caught:
             await blaaiz.swaps.initiate({"from_business_wallet_id": "a", "to_business_wallet_id": "b", "amount": 5})
         assert ["new"] == [row.id for row in await caught.value.find_candidates()]
+
+
+async def test_a_look_over_many_pages_keeps_the_deadline_of_its_view() -> None:
+    async def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path == "/oauth/token":
+            return httpx.Response(200, json={"access_token": "t", "token_type": "Bearer", "expires_in": 3600})
+        if request.url.path.endswith("/swap"):
+            raise httpx.ReadError("lost", request=request)
+        await anyio.sleep(0.1)
+        page = int(request.url.params["page"])
+        row = {"id": str(page), "type": "swap", "date": datetime.now(UTC).isoformat()}
+        return httpx.Response(200, json={"data": [row], "meta": {"current_page": page, "last_page": 50, "total": 50}})
+
+    http_client = httpx.AsyncClient(transport=httpx.MockTransport(answer))
+    blaaiz = AsyncBlaaiz(
+        client_id="i", client_secret="s", base_url="https://platform.test", http_client=http_client, budget=None
+    )
+    async with http_client, blaaiz:
+        given = {"from_business_wallet_id": "a", "to_business_wallet_id": "b", "amount": 5}
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await blaaiz.with_options(deadline=1.0).swaps.initiate(given)
+        began = anyio.current_time()
+        with pytest.raises(APITimeoutError):
+            await caught.value.find_candidates()
+        assert 1.0 == pytest.approx(anyio.current_time() - began, abs=0.05)

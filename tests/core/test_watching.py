@@ -90,7 +90,7 @@ async def test_a_call_is_counted_as_its_caller_saw_it(
         after.unknown_outcomes - before.unknown_outcomes,
     )
     paid, made = [re.sub(r"\d\.\d{3}s", "T", record.message) for record in caplog.records][-2:]
-    assert "payouts_initiate 200 attempts=4 T request=-" == paid
+    assert "payouts_initiate 200 attempts=5 T request=-" == paid  # lost, refused, 502, read, and its bank compared
     assert "customers_create 201 UnreadableOutcomeError attempts=1 T request=-" == made
 
 

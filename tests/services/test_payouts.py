@@ -4,6 +4,7 @@ from decimal import Decimal
 from typing import Any
 
 import attrs
+import httpx
 import pytest
 
 from blaaiz_async import (
@@ -17,6 +18,7 @@ from blaaiz_async import (
     RetryPolicy,
     SendAmount,
     UnprocessableEntityError,
+    UnreadableOutcomeError,
 )
 from blaaiz_async.contract import validator
 from tests.services.money_platform import Ledger, Platform, documented, documented_requests
@@ -182,6 +184,29 @@ async def test_a_reference_that_was_used_for_another_payout_is_refused() -> None
             with pytest.raises(UnprocessableEntityError):
                 await blaaiz.payouts.initiate(payout(merchant_reference="order-1", destination=other))
     assert len(platform.rows) == 1
+
+
+async def test_an_answer_of_another_shape_is_settled_by_reading_back() -> None:
+    platform = ledger()
+    platform._answer = lambda _: {"message": "Payout Initiated Successfully."}
+    async with platform.client() as blaaiz:
+        made = await blaaiz.payouts.initiate(payout(merchant_reference="order-1"))
+        assert documented("transactions_get", "payout")["data"]["id"] == made.id
+        platform.rows["order-2"] = {"message": "nothing to be read"}
+        platform.answers["payout"] = lambda _: httpx.Response(200, json={})
+        with pytest.raises(
+            UnreadableOutcomeError, match=r"same merchant_reference order-2, or settle it with payouts\.settle"
+        ):
+            await blaaiz.payouts.initiate(payout(merchant_reference="order-2"))
+
+
+async def test_a_reference_that_is_wrong_beside_other_fields_is_a_refusal() -> None:
+    errors = {"merchant_reference": ["The format is invalid."], "bank_id": ["The selected bank id is invalid."]}
+    platform = Platform(payout=lambda _: httpx.Response(422, json={"message": "...", "errors": errors}))
+    async with platform.client() as blaaiz:
+        with pytest.raises(UnprocessableEntityError, match="bank id is invalid"):
+            await blaaiz.payouts.initiate(payout(merchant_reference="order-1"))
+    assert 1 == len(platform.sent)
 
 
 async def test_another_bank_or_address_under_a_used_reference_is_never_told_as_done() -> None:
