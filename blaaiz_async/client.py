@@ -247,11 +247,12 @@ class AsyncBlaaiz:
         """Tell whether the platform answers this client, for a readiness probe. It raises nothing.
 
         Args:
-            max_age: Seconds for which a call that succeeded is proof enough; only then is one spent on asking.
+            max_age: Seconds for which a call that succeeded is proof enough, unless a later one didn't reach the platform.
             deadline: Seconds the answer may take.
 
         At most one call (besides the token, where there is none), sent once: a listing that one of the client's scopes
-        allows. Scope `currency:read`, or another that reads; operation currencies_list, or another that lists.
+        allows; a credential that doesn't hold all scopes needs its own named in `scopes`. Scope `currency:read`, or another
+        that reads; operation currencies_list, or another that lists.
         """
         from blaaiz_async import health
 

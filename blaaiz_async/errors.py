@@ -232,10 +232,14 @@ class UnprocessableEntityError(APIStatusError):
 class RateLimitError(APIStatusError):
     """429: over the rate limit, and waiting would outlast the deadline."""
 
-    def __init__(self, message: str, *, retry_after: float | None = None, **details: Any) -> None:
+    def __init__(self, message: str, *, retry_after: float | None = None, own: bool = False, **details: Any) -> None:
         self.retry_after = retry_after
         """Seconds until a call may succeed, as far as known."""
+        self.own = own
+        """Whether the client's own rate budget refused it, and not the platform."""
         super().__init__(message, **details)
+        if own:
+            self.args = (f"{self.operation}: {message}",)  # nobody answered
 
 
 class ServerError(APIStatusError):

@@ -3,9 +3,9 @@
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-import anyio
 from attrs import frozen
 
+from blaaiz_async.core.background import now
 from blaaiz_async.core.budget import BudgetStatistics
 from blaaiz_async.core.retry import RetryPolicy
 from blaaiz_async.core.tokens import TokenStatistics
@@ -44,7 +44,7 @@ class Health:
     problem: str | None = None
     """What is wrong, fit for a log; None if nothing is."""
     asked: bool = True
-    """Whether a call was spent; False if one had succeeded lately."""
+    """Whether a call was spent; False if one had succeeded lately, or none could be sent."""
     seconds: float = 0.0
     """How long the answer took."""
     clock_offset: float | None = None
@@ -53,26 +53,25 @@ class Health:
 
 async def check(caller: "Caller", watch: "Watch", *, max_age: float, deadline: float) -> Health:
     """See `AsyncBlaaiz.check`."""
-    began = anyio.current_time()
+    began = now()
     if watch.succeeded_at is not None and began - watch.succeeded_at <= max_age:
         return Health(ready=True, asked=False)
     asking = caller.with_options(retry=RetryPolicy(max_attempts=1), deadline=deadline, priority="interactive")
+    ready, asked, problem = False, True, None
+    headers: Mapping[str, str] = {}
     try:
-        operation = _probe(caller)
-        raw = await asking.raw(asking.call, operation)
-    except (PermissionDeniedError, RateLimitError) as error:
-        # The platform answers, and knows us; that this call isn't for us now says little of others.
-        denied = isinstance(error, PermissionDeniedError)
-        return Health(
-            ready=not denied,
-            problem=_told(error),
-            seconds=anyio.current_time() - began,
-            clock_offset=_offset(error.headers, caller.now().timestamp()),
-        )
+        headers, ready = (await asking.raw(asking.call, _probe(caller))).headers, True
+    except APIStatusError as error:
+        headers, problem = error.headers, _told(error)
+        if isinstance(error, RateLimitError):
+            # The platform answers, and knows us; that this call has to wait says little of others.
+            ready, asked = True, not error.own
     except BlaaizError as error:
-        return Health(ready=False, problem=_told(error), seconds=anyio.current_time() - began)
-    offset = _offset(raw.headers, caller.now().timestamp())
-    return Health(ready=True, seconds=anyio.current_time() - began, clock_offset=offset)
+        problem, asked = _told(error), not isinstance(error, ConfigurationError)
+    except RuntimeError as error:  # the client is closed
+        problem, asked = str(error), False
+    offset = _offset(headers, caller.now().timestamp())
+    return Health(ready=ready, problem=problem, asked=asked, seconds=now() - began, clock_offset=offset)
 
 
 def _probe(caller: "Caller") -> "Operation[Any]":
@@ -88,8 +87,11 @@ def _probe(caller: "Caller") -> "Operation[Any]":
 
 def _told(error: BlaaizError) -> str:
     """Return what is wrong without the platform's own words, which may name a person."""
+    if isinstance(error, RateLimitError) and error.own:
+        return "the client's own rate budget has no slot now"
     if isinstance(error, APIStatusError):
-        return f"{type(error).__name__}: {error.operation} answered {error.status_code}"
+        scopes = f", which needs {' and '.join(error.scopes)}" if isinstance(error, PermissionDeniedError) else ""
+        return f"{type(error).__name__}: {error.operation} answered {error.status_code}{scopes}"
     return f"{type(error).__name__}: {error}"
 
 

@@ -175,6 +175,7 @@ class Attempts:
                 status_code=429,
                 operation=prepared.operation.id,
                 retry_after=late.seconds,
+                own=True,
             ) from None
         waited = now() - asked
         self.watch.waited(waited)

@@ -19,7 +19,13 @@ from blaaiz_async.core.background import now
 from blaaiz_async.core.operation import Safety
 from blaaiz_async.core.preparing import Prepared
 from blaaiz_async.core.transport import Reply
-from blaaiz_async.errors import APIStatusError, BlaaizError, OutcomeUnknownError
+from blaaiz_async.errors import (
+    APIConnectionError,
+    APIStatusError,
+    AuthenticationError,
+    OutcomeUnknownError,
+    ServerError,
+)
 
 if TYPE_CHECKING:
     from opentelemetry.trace import Span, Tracer, TracerProvider
@@ -85,7 +91,8 @@ class Watch:
         self._retries = 0
         self._waited = 0.0
         self.succeeded_at: float | None = None
-        """When a call was last answered with success, on the event loop's clock; a token that was fetched is none."""
+        """When a call was last answered with success, on the event loop's clock; a token that was fetched is none. None once
+        a call has shown that the platform can't be reached, or doesn't know us."""
 
     def statistics(self) -> CallStatistics:
         """Return the counts."""
@@ -140,9 +147,11 @@ class Watch:
         elif isinstance(error, Exception):
             self._failures += 1
             self._unknown += isinstance(error, OutcomeUnknownError)
+            if isinstance(error, APIConnectionError | AuthenticationError | OutcomeUnknownError | ServerError):
+                self.succeeded_at = None
         else:
             self._cancelled += 1
-            if course.perhaps_sent and prepared.operation.safety is not Safety.READ:
+            if course.perhaps_sent and prepared.operation.safety in (Safety.WRITE, Safety.KEYED):
                 log.warning("%s", _given_up(prepared))
         if log.isEnabledFor(logging.DEBUG):
             log.debug("%s", _line(prepared, course, error))
@@ -231,15 +240,17 @@ def _line(prepared: Prepared, course: Progress, error: BaseException | None) -> 
         request_id = error.request_id
     how = ""
     if error is not None:
-        how = f" {type(error).__name__}" if isinstance(error, BlaaizError) else " cancelled"
+        how = f" {type(error).__name__}" if isinstance(error, Exception) else " cancelled"
     return f"{prepared.operation.id} {status}{how} attempts={course.attempts} {seconds:.3f}s request={request_id or '-'}"
 
 
-def _shown(value: Any, *, fit: bool = False) -> Any:
-    """Return a body with only what is fit for a log."""
+def _shown(value: Any, *, fit: bool = False, free: bool = False) -> Any:
+    """Return a body with only what is fit for a log; nothing of `free` text, such as what is said of a field."""
     if isinstance(value, dict):
         return {
-            name if _FIELD.fullmatch(name) else "<key>": _shown(inner, fit=name in LOGGABLE)
+            name if _FIELD.fullmatch(name) else "<key>": _shown(
+                inner, fit=name in LOGGABLE and not free, free=free or name == "errors"
+            )
             for name, inner in codec.as_object(value).items()
         }
     if isinstance(value, list):

@@ -16,7 +16,9 @@ from blaaiz_async import (
     NotFoundError,
     OutcomeUnknownError,
     RateBudget,
+    RateLimitError,
     RetryPolicy,
+    ServerError,
     UnprocessableEntityError,
 )
 from blaaiz_async.sandbox import Fault, Sandbox
@@ -121,12 +123,12 @@ async def test_bodies_are_logged_only_on_demand_and_only_with_what_is_fit_for_a_
     async with bind(sandbox, log_bodies=True) as blaaiz:
         made = await blaaiz.customers.create(ADA)
         await blaaiz.customers.list()
-        odd = {"errors": {"ada@example.com": ["is taken"], "owners_0": ["is taken"]}}
+        odd = {"errors": {"ada@example.com": ["is taken"], "merchant_reference": ["ada's is taken"]}}
         sandbox.faults.add("customers_list", Fault.status(422, body=odd))
         with pytest.raises(UnprocessableEntityError):
             await blaaiz.customers.list()
         token = (await blaaiz._tokens.get()).value
-    assert "customers_list answer 422 {'errors': {'<key>': ['<str>'], 'owners_0': ['<str>']}}" in caplog.text
+    assert "customers_list answer 422 {'errors': {'<key>': ['<str>'], 'merchant_reference': ['<str>']}}" in caplog.text
     assert "customers_create request {'type': 'individual', 'email': '<str>'" in caplog.text
     assert made.id in caplog.text
     assert "customers_list answer 200 no JSON" in caplog.text
@@ -225,7 +227,10 @@ async def test_a_check_spends_one_call_and_none_if_one_succeeded_lately(sandbox:
     [
         (Fault.status(503), "ServerError: currencies_list answered 503"),
         (Fault.hang(), "APITimeoutError: currencies_list: no whole answer: the deadline passed"),
-        (Fault.status(403, body={"message": "Ada?"}), "PermissionDeniedError: currencies_list answered 403"),
+        (
+            Fault.status(403, body={"message": "Ada?"}),
+            "PermissionDeniedError: currencies_list answered 403, which needs currency:read",
+        ),
     ],
 )
 async def test_a_check_tells_what_is_wrong_and_raises_nothing(
@@ -266,6 +271,32 @@ async def test_being_throttled_is_being_known(sandbox: Sandbox, bind: Bind) -> N
     assert (True, "RateLimitError: currencies_list answered 429") == (found.ready, found.problem)
     assert found.clock_offset is not None
     assert found.clock_offset < -300_000_000
+
+
+async def test_what_a_check_did_not_ask_it_does_not_say_was_asked(sandbox: Sandbox, bind: Bind) -> None:
+    budget = RateBudget(per_minute=1, per_hour=1)
+    async with bind(sandbox, budget=budget) as blaaiz:
+        await blaaiz.currencies.list()
+        full = await blaaiz.check(max_age=0)
+        with pytest.raises(RateLimitError, match="currencies_list: the client's own rate budget") as caught:
+            await blaaiz.with_options(deadline=0.1).currencies.list()
+    async with bind(sandbox) as blaaiz:
+        pass
+    closed = await blaaiz.check()
+    assert (True, False, "the client's own rate budget has no slot now") == (full.ready, full.asked, full.problem)
+    assert caught.value.own
+    assert (False, False) == (closed.ready, closed.asked)
+    assert "closed" in str(closed.problem)
+    assert 1 == sandbox.journal.count("currencies_list")
+
+
+async def test_a_success_proves_nothing_once_a_later_call_has_failed(sandbox: Sandbox, bind: Bind) -> None:
+    async with bind(sandbox, retry=RetryPolicy(max_attempts=1)) as blaaiz:
+        await blaaiz.currencies.list()
+        sandbox.faults.add("wallets_list", Fault.status(503))
+        with pytest.raises(ServerError):
+            await blaaiz.wallets.list()
+        assert (await blaaiz.check()).asked
 
 
 async def test_a_call_that_does_not_end_is_a_timeout_and_no_cancellation(sandbox: Sandbox, bind: Bind) -> None:
