@@ -49,7 +49,7 @@ CLOSE = operation(
     safety=Safety.KEYED,  # a second one is refused: it is closed already
     body=VirtualBankAccountClose,
     recovery=Recovery(
-        echo=lambda error: error.status_code == 400 and "already closed" in error.message.lower(),
+        echo=lambda error: error.status_code == 400 and all(word in error.message.lower() for word in ("already", "closed")),
         adopt=lambda asked, refusal: VirtualBankAccountClosing(account_id=asked.path["id"], message=refusal.message),
     ),
 )
