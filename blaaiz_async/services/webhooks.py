@@ -209,7 +209,7 @@ class WebhooksService(Service):
 
         Scope `mock:webhook:trigger`; operation mock_simulate_interac_webhook.
         """
-        return await self._call(SIMULATE_INTERAC, body=simulation)
+        return await self._call(SIMULATE_INTERAC, body={} if simulation is None else simulation)
 
     def verify_signature(self, raw_body: bytes | str, signature: str | None, timestamp: str | None, secret: str) -> bool:
         """Tell whether a delivery was signed with a secret, whatever its age. It makes no call.
