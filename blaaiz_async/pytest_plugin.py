@@ -10,7 +10,7 @@
 
 All are plain fixtures, so they serve sync tests and async ones alike, under pytest-asyncio in either mode and under anyio's
 plugin. `@pytest.mark.blaaiz_sandbox(**options)` gives a test's sandbox other options, such as `limits=Limits()`; there is no
-rate limit unless it says so.
+rate limit, and no id that another test has, unless it says so.
 
 Pytest loads this module in every run where the package is installed: it imports the sandbox only when a test asks for it.
 """
@@ -46,7 +46,8 @@ def blaaiz_sandbox(request: pytest.FixtureRequest) -> Sandbox:
     except ModuleNotFoundError as missing:
         pytest.fail(f"no module {missing.name}: pip install 'blaaiz-async[sandbox]'", pytrace=False)
     marker = request.node.get_closest_marker("blaaiz_sandbox")
-    options: dict[str, Any] = {"limits": None, **(marker.kwargs if marker else {})}
+    # Ids of its own: what it emits must be new to an application that has seen another test's events.
+    options: dict[str, Any] = {"limits": None, "seed": None, **(marker.kwargs if marker else {})}
     return Sandbox(**options)
 
 

@@ -3,12 +3,14 @@
 import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 
 from blaaiz_async import WebhookVerificationError, contract
 from blaaiz_async.sandbox import Sandbox, WebhookSender
 from blaaiz_async.webhooks import WebhookVerifier
+from blaaiz_async.webhooks.reading import CLASSES, event_class
 
 pytest_plugins = ("pytester",)
 
@@ -178,6 +180,46 @@ def test_sync_tests_run_an_app_that_makes_its_own_client(folder: pytest.Pytester
     folder.runpytest_subprocess(*NO_ASYNCIO).assert_outcomes(passed=2)
 
 
+ONE_APP = f"""
+    import asyncio
+
+    import pytest
+    from starlette.applications import Starlette
+    from starlette.routing import Route
+    from starlette.testclient import TestClient
+
+    from blaaiz_async.webhooks import CustomerStatusChanged, Handlers, PayoutCompleted, WebhookVerifier, webhook_app
+    {ADA}
+    handlers, handled = Handlers(), []
+
+    @handlers.on(PayoutCompleted, CustomerStatusChanged)
+    async def handle(event):
+        handled.append(getattr(event, "merchant_reference", event.name))
+
+    app = Starlette(routes=[Route("/hooks", webhook_app(WebhookVerifier("sandbox-webhook-secret"), handlers))])
+
+    @pytest.mark.parametrize("reference", ["ORDER-1", "ORDER-2"])
+    def test_each_delivery_is_handled(reference, blaaiz_client, blaaiz_webhooks):
+        async def onboard():
+            made = await blaaiz_client.customers.create(ADA)
+            face = {{"file": b"\\xff\\xd8\\xff" + bytes(64), "file_category": "identity"}}
+            await blaaiz_client.customers.upload_file_complete(made.id, face)
+
+        asyncio.run(onboard())
+        deliveries = [blaaiz_webhooks.make("payout.completed", {{"merchant_reference": reference}})]
+        handled.clear()
+        with TestClient(app) as client:
+            for each in deliveries + blaaiz_webhooks.emitted():
+                assert 204 == each.post(client, "/hooks").status_code
+        assert [reference, "customer.status_changed"] == handled
+"""
+
+
+def test_an_app_that_outlives_a_test_takes_the_next_ones_deliveries_for_new(folder: pytest.Pytester) -> None:
+    folder.makepyfile(test_users=ONE_APP)
+    folder.runpytest_subprocess(*NO_ASYNCIO).assert_outcomes(passed=2)
+
+
 def test_a_missing_extra_is_named(folder: pytest.Pytester) -> None:
     folder.makeconftest("import sys; sys.modules['starlette'] = None")
     folder.makepyfile(test_users="def test_it(blaaiz_sandbox): pass")
@@ -224,7 +266,34 @@ def test_every_documented_delivery_is_made_signed_and_as_documented(name: str, e
     for refused in (made.tampered(), made.aged(301), made.aged(-301)):
         with pytest.raises(WebhookVerificationError):
             verifier.receive(refused.body, refused.headers)
-    assert event.payload.get("event_id") != sender.make(name, example=example).payload.get("event_id", "none")
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_every_name_makes_a_delivery_of_its_class_that_no_receiver_has_seen(name: str) -> None:
+    keys = set[str]()
+    for changes in ({}, {"note": "as I want it"}):
+        for sender in (WebhookSender(Sandbox()), WebhookSender(Sandbox())):
+            made = sender.make(name, changes)
+            event = WebhookVerifier(sender.secret).receive(made.body, made.headers)
+            assert (name, event_class(name)) == (event.name, type(event))
+            assert changes.items() <= event.payload.items()
+            assert "sha256" not in event.dedupe_key
+            keys.add(event.dedupe_key)
+    assert 4 == len(keys)
+
+
+@pytest.mark.parametrize(
+    ("name", "changes"),
+    [
+        ("payout.completed", {"event_id": "mine"}),
+        ("virtual_account.ready", {"virtual_account_id": "mine"}),
+        ("signa_id.grant.revoked", {"data": {"release_id": "mine"}}),
+    ],
+)
+def test_an_id_that_is_given_is_kept(name: str, changes: dict[str, Any]) -> None:
+    sender = WebhookSender(Sandbox())
+    made = sender.make(name, changes)
+    assert f"{name}:mine" == WebhookVerifier(sender.secret).receive(made.body, made.headers).dedupe_key
 
 
 def test_changes_go_into_the_example_and_must_fit_the_contract() -> None:
@@ -234,16 +303,21 @@ def test_changes_go_into_the_example_and_must_fit_the_contract() -> None:
         made.payload["virtual_bank_account"]["bank_name"],
         made.payload["virtual_bank_account"]["id"],
     )
-    for name, changes, says in [
+    unfit: list[tuple[str, dict[str, Any], str]] = [
         ("payout.complete", {}, "payout.completed"),
         ("payout.completed", {"transaction_id": 7}, "transaction_id: 7 is not of type 'string'"),
-        ("customer.created", {}, "give its fields"),
-    ]:
+        ("payout.completed", {"transaction_status": "FAILED"}, "has the type payout and the transaction_status SUCCESSFUL"),
+        ("payout.processing", {"type": "payout_initiated"}, "has the type payout and the transaction_status PROCESSING"),
+        ("collection.failed", {"event": "collection.completed"}, "has the type collection"),
+        ("refund", {"type": "refund_initiated"}, "has the type refund"),
+    ]
+    for name, changes, says in unfit:
         with pytest.raises(ValueError, match=says):
             sender.make(name, changes)
-    with pytest.raises(ValueError, match="there is ngn, cad_interac, usd, gbp, eur"):
-        sender.make("payout.completed", example="chf")
-    assert b'{"anything":1}' == sender.make("customer.created", {"anything": 1}).body
+    for name in ("payout.completed", "payout.processing"):
+        with pytest.raises(ValueError, match="there is ngn, cad_interac, usd, gbp, eur"):
+            sender.make(name, example="chf")
+    assert "GBP" == sender.make("payout.processing", example="gbp").payload["transaction_currency"]
     assert 7 == sender.make("payout.completed", {"transaction_id": 7}, checked=False).payload["transaction_id"]
 
 

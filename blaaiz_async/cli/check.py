@@ -2,21 +2,29 @@
 
 import base64
 import os
-from collections.abc import Mapping
+import time
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import typer
 from attrs import asdict, frozen
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from blaaiz_async.cli.common import BaseUrlOption, EnvironmentChoice, EnvironmentOption, JsonOption, credentials
 
 if TYPE_CHECKING:
     import httpx
 
+    from blaaiz_async import AsyncBlaaiz
+    from blaaiz_async.errors import BlaaizError
+
 DEADLINE = 15.0
-"""Seconds that the token and the call may take together."""
+"""Seconds that the token may take, and the call."""
+REFUSED = {400, 401, 403}
+"""Statuses by which the token endpoint refuses; any other tells nothing of the credentials."""
 CLOCK_TOLERANCE = 300.0
 """Seconds. Beyond, a receiver refuses fresh webhooks as too old, or as not yet signed (events x-webhook-signature)."""
 
@@ -28,9 +36,13 @@ class Checked:
     environment: str
     base_url: str
     credentials: bool | None
-    """Whether a token was given; None if the platform wasn't reached."""
-    ready: bool
+    """Whether they are right: a token was given, or they were refused. None if neither is known."""
+    ready: bool | None
+    """Whether calls can be expected to go through. None if the scopes that are held allow no call to try it with."""
     problem: str | None
+    """What is wrong with the credentials or the call; None if nothing is."""
+    remedy: str | None
+    """What to do about it."""
     seconds: float
     """How long the answers took."""
     scopes_asked: tuple[str, ...]
@@ -52,9 +64,15 @@ class Checked:
         return self.clock_offset is None or abs(self.clock_offset) <= CLOCK_TOLERANCE
 
     @property
+    def lacks_scopes(self) -> bool:
+        """Whether a scope is missing that somebody chose, or every one."""
+        return bool(self.missing) and (self.explicit or self.missing == self.scopes_asked)
+
+    @property
     def is_fit(self) -> bool:
         """Whether there is nothing to mend."""
-        return self.ready and self.clock_is_right and not (self.explicit and self.missing)
+        works = self.credentials is True and self.ready is not False
+        return works and self.clock_is_right and not self.lacks_scopes
 
 
 def check(
@@ -83,45 +101,118 @@ def check(
 async def _look(environment: EnvironmentChoice, base_url: str | None) -> Checked:
     import httpx
 
-    from blaaiz_async import AsyncBlaaiz
+    from blaaiz_async import AsyncBlaaiz, RetryPolicy
+    from blaaiz_async.errors import APIStatusError, RateLimitError
     from blaaiz_async.settings import read_settings
 
     settings = read_settings(
         client_id=None, client_secret=None, environment=environment.value, base_url=base_url, scopes=None, api_key=None
     )
     token = _TokenAnswer()
+    began = time.monotonic()
     # A client of our own, whose tokens nobody shares: the credentials are truly tried, and the token's answer is seen.
     async with (
         httpx.AsyncClient(event_hooks={"response": [token.see]}) as http_client,
-        AsyncBlaaiz(environment=environment.value, base_url=base_url, http_client=http_client) as blaaiz,
+        AsyncBlaaiz(
+            environment=environment.value,
+            base_url=base_url,
+            retry=RetryPolicy(max_attempts=1, deadline=DEADLINE),
+            http_client=http_client,
+        ) as blaaiz,
     ):
-        health = await blaaiz.check(max_age=0.0, deadline=DEADLINE)
+        error, headers = await _asked(blaaiz, settings.scopes, token)
+        given = blaaiz.statistics().token is not None
+    problem, remedy = (None, None) if error is None else (f"{type(error).__name__}: {_one_line(error)}", _remedy(error))
+    refused = isinstance(error, APIStatusError) and error.status_code in REFUSED
+    limited = isinstance(error, RateLimitError)  # the platform answers, and knows us
     return Checked(
         environment=settings.environment.value,
         base_url=settings.base_url,
-        credentials=token.given,
-        ready=health.ready,
-        problem=health.problem,
-        seconds=health.seconds,
+        credentials=True if given else False if refused else None,
+        ready=None if headers is None else given and (error is None or limited),
+        problem=problem,
+        remedy=remedy,
+        seconds=time.monotonic() - began,
         scopes_asked=settings.scopes,
         scopes_held=token.scopes,
         explicit=bool(os.environ.get("BLAAIZ_SCOPES")),
-        clock_offset=health.clock_offset,
+        clock_offset=_offset(headers or {}),
     )
 
 
+async def _asked(
+    blaaiz: "AsyncBlaaiz", asked: Collection[str], token: "_TokenAnswer"
+) -> "tuple[BlaaizError | None, Mapping[str, str] | None]":
+    """Fetch a token and make one call that it allows.
+
+    Returns what went wrong, and the headers of the last answer; None for these if no call could be tried.
+    """
+    from blaaiz_async.errors import APIStatusError, BlaaizError
+
+    try:
+        await blaaiz._tokens.get()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # before the call is chosen
+        held = set(asked) if token.scopes is None else set(asked).intersection(token.scopes)
+        listing = _listing(blaaiz, held)
+        if listing is None:
+            return None, None
+        answer = await blaaiz.with_raw_response(listing)
+    except APIStatusError as error:
+        return error, error.headers
+    except BlaaizError as error:
+        return error, {}
+    return None, answer.headers
+
+
+def _listing(blaaiz: "AsyncBlaaiz", held: set[str]) -> Callable[[], Awaitable[object]] | None:
+    """Return a cheap listing that the scopes allow."""
+    from blaaiz_async.services import banks, currencies, customers, rates, wallets
+
+    listings: tuple[tuple[tuple[str, ...], Callable[[], Awaitable[object]]], ...] = (
+        (currencies.LIST.scopes, blaaiz.currencies.list),
+        (wallets.LIST.scopes, blaaiz.wallets.list),
+        (rates.LIST.scopes, blaaiz.rates.list),
+        (banks.LIST.scopes, blaaiz.banks.list),
+        (customers.LIST.scopes, blaaiz.customers.list),
+    )
+    return next((listing for scopes, listing in listings if held.issuperset(scopes)), None)
+
+
+def _remedy(error: "BlaaizError") -> str:
+    """Say what to do."""
+    from blaaiz_async.errors import APIStatusError, PermissionDeniedError
+
+    if isinstance(error, APIStatusError):
+        if error.status_code == 429 or error.status_code >= 500:
+            return "wait, and try again"
+        needs_scope = isinstance(error, PermissionDeniedError) and error.scopes
+        if needs_scope or "scope" in error.message.lower():
+            return "set BLAAIZ_SCOPES to the scopes that the credential holds"
+        if error.status_code in REFUSED:
+            return "check BLAAIZ_CLIENT_ID and BLAAIZ_CLIENT_SECRET, that they are this environment's, and the IP allow list"
+    return "see that this address is reached and is the platform's, and try again"
+
+
+def _one_line(error: "BlaaizError") -> str:
+    """Return an error's text, which may have the platform's words in it, as what a terminal only shows."""
+    return "".join(letter for letter in " ".join(str(error).split()) if letter.isprintable())
+
+
+def _offset(headers: Mapping[str, str]) -> float | None:
+    try:
+        return parsedate_to_datetime(headers["date"]).timestamp() - time.time()
+    except (KeyError, ValueError, OverflowError):
+        return None
+
+
 class _TokenAnswer:
-    """Sees what the token endpoint answers."""
+    """Sees which scopes the token endpoint's answer tells."""
 
     def __init__(self) -> None:
-        self.given: bool | None = None
         self.scopes: tuple[str, ...] | None = None
 
     async def see(self, response: "httpx.Response") -> None:
-        if not response.url.path.endswith("/oauth/token"):
-            return
-        self.given = response.status_code == 200
-        self.scopes = held_scopes(_object(await response.aread()))
+        if response.url.path.endswith("/oauth/token"):
+            self.scopes = held_scopes(_object(await response.aread()))
 
 
 def held_scopes(answer: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -157,25 +248,47 @@ def _object(data: bytes) -> Mapping[str, Any]:
 
 def _table(found: Checked) -> Table:
     table = Table(show_header=False, box=None, pad_edge=False)
-    good, bad, note = "[green]ok[/]", "[red]fail[/]", "[yellow]note[/]"
-    table.add_row(good, "platform", f"{found.environment}, {found.base_url}")
-    if found.credentials is not None:
-        table.add_row(good if found.credentials else bad, "credentials", "work" if found.credentials else "are refused")
-    answer = f"answers in {found.seconds:.2f} s" if found.ready else str(found.problem)
-    table.add_row(good if found.ready else bad, "API", answer)
-    if found.credentials:
-        table.add_row((bad if found.explicit else note) if found.missing else good, "scopes", _scopes(found))
-    if found.clock_offset is not None:
-        how = "ahead of" if found.clock_offset > 0 else "behind"
-        clock = f"the platform's is {abs(found.clock_offset):.0f} s {how} this machine's"
-        table.add_row(good if found.clock_is_right else bad, "clock", clock)
+    for verdict, what, text in _rows(found):
+        table.add_row(_VERDICTS[verdict], what, Text(text))
     return table
 
 
-def _scopes(found: Checked) -> str:
+_VERDICTS: Mapping[bool | None, str] = {True: "[green]ok[/]", False: "[red]fail[/]", None: "[yellow]note[/]"}
+
+
+def _rows(found: Checked) -> Iterator[tuple[bool | None, str, str]]:
+    """Give each thing that was looked at: whether it is fit (None: to be noted), its name, and what there is to say."""
+    trouble = f"{found.problem}; {found.remedy}"
+    yield None, "platform", f"{found.environment}, {found.base_url}"
+    if found.credentials is None:
+        yield False, "credentials", f"can't be told: {trouble}"
+    elif not found.credentials:
+        yield False, "credentials", f"are refused: {trouble}"
+    else:
+        yield True, "credentials", "work"
+        if found.ready is None:
+            yield None, "API", "not tried: none of the scopes allows a listing"
+        elif found.problem is None:
+            yield True, "API", f"answers in {found.seconds:.2f} s"
+        else:
+            yield (None if found.ready else False), "API", trouble
+        yield _scopes(found)
+    if found.clock_offset is not None:
+        how = "ahead of" if found.clock_offset > 0 else "behind"
+        clock = f"the platform's is {abs(found.clock_offset):.0f} s {how} this machine's"
+        if found.clock_is_right:
+            yield True, "clock", clock
+        else:
+            yield False, "clock", f"{clock}: webhooks are refused by their time; set this machine's clock"
+
+
+def _scopes(found: Checked) -> tuple[bool | None, str, str]:
     asked = f"{len(found.scopes_asked)} asked for"
     if found.scopes_held is None:
-        return f"{asked}; the platform doesn't tell which are held: a call that lacks one answers 403"
+        return None, "scopes", f"{asked}; the platform doesn't tell which are held: a call that lacks one answers 403"
     if not found.missing:
-        return f"{asked}, all held"
-    return f"{asked}; not held: {', '.join(found.missing)}"
+        return True, "scopes", f"{asked}, all held"
+    missing = f"{asked}; not held: {', '.join(found.missing)}"
+    if not found.lacks_scopes:
+        return None, "scopes", missing
+    return False, "scopes", f"{missing}; give them to the credential on the dashboard, or take them out of BLAAIZ_SCOPES"

@@ -7,7 +7,7 @@ import difflib
 import json
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
-from uuid import UUID
+from uuid import uuid4
 
 import attrs
 
@@ -26,6 +26,27 @@ __all__ = ["Poster", "SignedDelivery", "WebhookSender"]
 R_co = TypeVar("R_co", covariant=True)
 
 _SECRET = "sandbox-webhook-secret"  # noqa: S105  # made up, and only good for a sandbox
+
+_UNPUBLISHED: Mapping[str, tuple[str, Mapping[str, Any]]] = {
+    "collection.initiated": (
+        "collection.completed",
+        {"message": "Transaction Initiated", "transaction_status": "INITIATED"},
+    ),
+    "collection.pending": ("collection.completed", {"message": "Transaction Pending", "transaction_status": "PENDING"}),
+    "payout.processing": ("payout.completed", {"message": "Transaction Processing", "transaction_status": "PROCESSING"}),
+    "customer.created": (
+        "customer.status_changed",
+        {
+            "message": "Customer created",
+            "event_type": "customer.created",
+            "old_status": None,
+            "new_status": "PENDING",
+            "comment": None,
+        },
+    ),
+    "virtual_account.credited": ("virtual_account.ready", {"event": "virtual_account.credited"}),
+}
+"""Deliveries that the platform lists and has never shown: the nearest that it has shown, and what must differ."""
 
 
 class Poster(Protocol[R_co]):
@@ -107,7 +128,7 @@ class WebhookSender:
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox
-        self._made = self._taken = 0
+        self._taken = 0
 
     @property
     def secret(self) -> str:
@@ -118,7 +139,10 @@ class WebhookSender:
     def make(
         self, name: str, changes: Mapping[str, Any] | None = None, *, example: str | None = None, checked: bool = True
     ) -> SignedDelivery:
-        """Make a documented delivery, signed now. Each has an `event_id` of its own, where its kind has one at all.
+        """Make a documented delivery, signed now, which no receiver has seen before.
+
+        What a receiver tells it from a repeat by is its own, unless `changes` sets it: the `event_id`, or for a kind without
+        one the id of the account, session or release. A kind whose body was never published is made from the nearest one.
 
         Args:
             name: such as `payout.completed` or `customer.status_changed`.
@@ -127,18 +151,15 @@ class WebhookSender:
             checked: False to make a body that the platform wouldn't send.
 
         Raises:
-            ValueError: no such name or example, or a body that doesn't have the documented shape.
+            ValueError: no such name or example, or a body that doesn't have the documented shape or is another delivery's.
         """
-        document = _documented(name)
-        payload = _example(name, document, example)
-        self._made += 1
-        if "event_id" in payload:
-            payload["event_id"] = str(UUID(int=self._made, version=4))
+        documented = _documented(name)
+        payload = _example(name, example)
+        _give_key(payload, documented)
+        telling = _telling(payload)
         _merge(payload, changes or {})
-        if not payload:
-            raise ValueError(f"the platform never published a body of {name}: give its fields as changes")
         if checked:
-            _check(name, document, payload)
+            _check(name, documented, payload, telling)
         return SignedDelivery.of(payload, secret=self.secret, at=self._sandbox.state.now())
 
     def emitted(self) -> list[SignedDelivery]:
@@ -163,15 +184,37 @@ def _documented(name: str) -> Mapping[str, Any]:
     if name not in webhooks:
         near = difflib.get_close_matches(name, webhooks, n=3) or sorted(webhooks)
         raise ValueError(f"the contract has no delivery {name!r}; there is {', '.join(near)}")
-    return cast("Mapping[str, Any]", webhooks[name]["post"]["requestBody"]["content"]["application/json"])
+    return cast("Mapping[str, Any]", webhooks[name]["post"])
 
 
-def _example(name: str, document: Mapping[str, Any], wanted: str | None) -> dict[str, Any]:
-    examples = cast("Mapping[str, Any]", document.get("examples", {}))
+def _content(documented: Mapping[str, Any]) -> Mapping[str, Any]:
+    return cast("Mapping[str, Any]", documented["requestBody"]["content"]["application/json"])
+
+
+def _example(name: str, wanted: str | None) -> dict[str, Any]:
+    shown, differences = _UNPUBLISHED.get(name, (name, {}))
+    examples = cast("Mapping[str, Any]", _content(_documented(shown))["examples"])
     if wanted is not None and wanted not in examples:
-        raise ValueError(f"{name} has no example {wanted!r}; there is {', '.join(examples) or 'none'}")
-    chosen = wanted or next(iter(examples), None)
-    return {} if chosen is None else copy.deepcopy(cast("dict[str, Any]", examples[chosen]["value"]))
+        raise ValueError(f"{name} has no example {wanted!r}; there is {', '.join(examples)}")
+    chosen = cast("Mapping[str, Any]", examples[wanted or next(iter(examples))]["value"])
+    return {**copy.deepcopy(chosen), **differences}
+
+
+def _give_key(payload: dict[str, Any], documented: Mapping[str, Any]) -> None:
+    """Set what a receiver tells this delivery from others by (such as `data.session_id + event`)."""
+    *outer, key = str(documented["x-dedupe-key"]).split()[0].split(".")
+    holder = payload[outer[0]] if outer else payload
+    # New in every process too: a receiver's memory may outlast the run.
+    holder[key] = str(uuid4())
+
+
+def _telling(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys that say which delivery it is (events x-webhook-delivery.parsing_order)."""
+    for key in ("event", "event_type"):
+        if key in payload:
+            return {key: payload[key]}
+    keys = ("type", "transaction_status") if payload.get("type") in ("payout", "collection") else ("type",)
+    return {key: payload.get(key) for key in keys}
 
 
 def _merge(payload: dict[str, Any], changes: Mapping[str, Any]) -> None:
@@ -183,13 +226,15 @@ def _merge(payload: dict[str, Any], changes: Mapping[str, Any]) -> None:
             payload[name] = value
 
 
-def _check(name: str, document: Mapping[str, Any], payload: Mapping[str, Any]) -> None:
-    schema = str(document["schema"]["$ref"]).rpartition("/")[2]
+def _check(name: str, documented: Mapping[str, Any], payload: Mapping[str, Any], telling: Mapping[str, Any]) -> None:
+    schema = str(_content(documented)["schema"]["$ref"]).rpartition("/")[2]
     # Through JSON, as the receiver gets it: the schema knows no Decimal.
     as_sent = json.loads(Answer(body=payload).payload())
     wrong = [
         f"{'.'.join(map(str, found.absolute_path)) or 'the body'}: {found.message}"
         for found in contract.validator("events", schema).iter_errors(as_sent)
     ]
+    if _telling(as_sent) != telling:
+        wrong.append(f"one has the {' and the '.join(f'{key} {value}' for key, value in telling.items())}")
     if wrong:
         raise ValueError(f"not a {name} as documented ({'; '.join(wrong)}); checked=False makes it all the same")
