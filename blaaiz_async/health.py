@@ -1,5 +1,7 @@
 """How a client stands: its statistics, and the readiness probe."""
 
+import importlib
+from collections.abc import Collection, Mapping
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +16,6 @@ from blaaiz_async.core.watching import CallStatistics
 from blaaiz_async.errors import APIStatusError, BlaaizError, ConfigurationError, PermissionDeniedError, RateLimitError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from blaaiz_async.core.caller import Caller
     from blaaiz_async.core.operation import Operation
     from blaaiz_async.core.watching import Watch
@@ -70,17 +70,22 @@ async def check(caller: "Caller", watch: "Watch", *, max_age: float, deadline: f
         problem, asked = _told(error), not isinstance(error, ConfigurationError)
     except RuntimeError as error:  # the client is closed
         problem, asked = str(error), False
-    offset = _offset(headers, caller.now().timestamp())
+    offset = clock_offset(headers, caller.now().timestamp())
     return Health(ready=ready, problem=problem, asked=asked, seconds=now() - began, clock_offset=offset)
 
 
-def _probe(caller: "Caller") -> "Operation[Any]":
-    """Return a cheap listing that the client's scopes allow."""
-    from blaaiz_async.services import banks, currencies, customers, rates, wallets
+def cheap_listing(scopes: Collection[str]) -> "tuple[str, Operation[Any]] | None":
+    """Return the area and the operation of a listing that costs little and that the scopes allow."""
+    for area in ("currencies", "wallets", "rates", "banks", "customers"):
+        operation: Operation[Any] = importlib.import_module(f"blaaiz_async.services.{area}").LIST
+        if set(operation.scopes).issubset(scopes):
+            return area, operation
+    return None
 
-    for operation in (currencies.LIST, wallets.LIST, rates.LIST, banks.LIST, customers.LIST):
-        if caller.scopes.issuperset(operation.scopes):
-            return operation
+
+def _probe(caller: "Caller") -> "Operation[Any]":
+    if (found := cheap_listing(caller.scopes)) is not None:
+        return found[1]
     scopes = "currency:read, wallet:read, rates:read, bank:read or customer:read"
     raise ConfigurationError(f"check() needs one of the scopes {scopes} to ask with")
 
@@ -95,7 +100,8 @@ def _told(error: BlaaizError) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _offset(headers: "Mapping[str, str]", here: float) -> float | None:
+def clock_offset(headers: Mapping[str, str], here: float) -> float | None:
+    """Return the seconds that the clock of an answer is ahead of `here`, as Unix seconds; None if it isn't told."""
     try:
         return parsedate_to_datetime(headers["date"]).timestamp() - here
     except (KeyError, ValueError, OverflowError):

@@ -3,8 +3,7 @@
 import base64
 import os
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping
-from email.utils import parsedate_to_datetime
+from collections.abc import Collection, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import typer
@@ -103,6 +102,7 @@ async def _look(environment: EnvironmentChoice, base_url: str | None) -> Checked
 
     from blaaiz_async import AsyncBlaaiz, RetryPolicy
     from blaaiz_async.errors import APIStatusError, RateLimitError
+    from blaaiz_async.health import clock_offset
     from blaaiz_async.settings import read_settings
 
     settings = read_settings(
@@ -136,7 +136,7 @@ async def _look(environment: EnvironmentChoice, base_url: str | None) -> Checked
         scopes_asked=settings.scopes,
         scopes_held=token.scopes,
         explicit=bool(os.environ.get("BLAAIZ_SCOPES")),
-        clock_offset=_offset(headers or {}),
+        clock_offset=clock_offset(headers or {}, time.time()),
     )
 
 
@@ -148,33 +148,19 @@ async def _asked(
     Returns what went wrong, and the headers of the last answer; None for these if no call could be tried.
     """
     from blaaiz_async.errors import APIStatusError, BlaaizError
+    from blaaiz_async.health import cheap_listing
 
     try:
         await blaaiz._tokens.get()  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]  # before the call is chosen
         held = set(asked) if token.scopes is None else set(asked).intersection(token.scopes)
-        listing = _listing(blaaiz, held)
-        if listing is None:
+        if (listing := cheap_listing(held)) is None:
             return None, None
-        answer = await blaaiz.with_raw_response(listing)
+        answer = await blaaiz.with_raw_response(getattr(blaaiz, listing[0]).list)
     except APIStatusError as error:
         return error, error.headers
     except BlaaizError as error:
         return error, {}
     return None, answer.headers
-
-
-def _listing(blaaiz: "AsyncBlaaiz", held: set[str]) -> Callable[[], Awaitable[object]] | None:
-    """Return a cheap listing that the scopes allow."""
-    from blaaiz_async.services import banks, currencies, customers, rates, wallets
-
-    listings: tuple[tuple[tuple[str, ...], Callable[[], Awaitable[object]]], ...] = (
-        (currencies.LIST.scopes, blaaiz.currencies.list),
-        (wallets.LIST.scopes, blaaiz.wallets.list),
-        (rates.LIST.scopes, blaaiz.rates.list),
-        (banks.LIST.scopes, blaaiz.banks.list),
-        (customers.LIST.scopes, blaaiz.customers.list),
-    )
-    return next((listing for scopes, listing in listings if held.issuperset(scopes)), None)
 
 
 def _remedy(error: "BlaaizError") -> str:
@@ -195,13 +181,6 @@ def _remedy(error: "BlaaizError") -> str:
 def _one_line(error: "BlaaizError") -> str:
     """Return an error's text, which may have the platform's words in it, as what a terminal only shows."""
     return "".join(letter for letter in " ".join(str(error).split()) if letter.isprintable())
-
-
-def _offset(headers: Mapping[str, str]) -> float | None:
-    try:
-        return parsedate_to_datetime(headers["date"]).timestamp() - time.time()
-    except (KeyError, ValueError, OverflowError):
-        return None
 
 
 class _TokenAnswer:
