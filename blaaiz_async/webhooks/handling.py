@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import inspect
 import itertools
 import logging
 import secrets
@@ -193,8 +194,8 @@ class Handling:
             if await self._seen.is_done(mark):
                 continue
             try:
-                # A plain function has done its work when it returns None: to await that would fail, and repeat the work.
-                if (work := each.handler(event)) is not None:  # pyright: ignore[reportUnnecessaryComparison]
+                # A plain function has done its work when it returns: to await that would fail, and repeat the work.
+                if inspect.isawaitable(work := each.handler(event)):
                     await work
             except Exception as error:  # noqa: BLE001  # whatever it was, the event comes again
                 log.error("the handler %s failed on %r: %s", each.name, event, _where(error))  # noqa: TRY400  # no values

@@ -267,11 +267,13 @@ async def test_what_succeeded_beside_a_handler_that_is_gone_since_is_not_run_aga
     assert ["pays"] == ran
 
 
-async def test_a_plain_function_works_once_too() -> None:
+@pytest.mark.parametrize("value", [None, 0, 1, "done", object()])
+async def test_a_plain_function_works_once_too_whatever_it_returns(value: object) -> None:
     ran = list[str]()
 
-    def plain(event: CustomerStatusChanged) -> None:
+    def plain(event: CustomerStatusChanged) -> object:
         ran.append(event.name)
+        return value
 
     wrong: Any = plain
     app = app_with(wrong)
