@@ -1,12 +1,13 @@
 """Joins the receiver with the calls: wait for an event, or for news of what you wait for."""
 
+import inspect
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
 
 import anyio
-from attrs import define, field, fields_dict, frozen
+from attrs import define, field, frozen
 
 from blaaiz_async.core.waiting import News
 from blaaiz_async.errors import ConfigurationError, NotSettledError
@@ -90,8 +91,8 @@ class Inbox:
         Args:
             kind: Its class, or a base class.
             deadline: Seconds after which it gives up.
-            where: Tells your event from others by more than equal fields: `lambda event: event.data.session_id == id`.
-            **fields: Name fields that tell your event from older ones, such as `customer_id` and `new_status`.
+            where: Tells your event from others by more than equal fields: `lambda event: event.transaction_amount > 100`.
+            **fields: Name fields or properties that tell your event from older ones, such as `customer_id` and `new_status`.
 
         Raises:
             NotSettledError: The deadline passed.
@@ -146,6 +147,6 @@ class Inbox:
 
 def _wanted(kind: type[Event], fields: Mapping[str, Any], where: Callable[[Any], bool] | None) -> _Wanted:
     # A name that no event has would be waited for until the deadline.
-    if unknown := sorted(fields.keys() - fields_dict(kind).keys()):
+    if unknown := sorted(name for name in fields if not inspect.isdatadescriptor(getattr(kind, name, None))):
         raise ConfigurationError(f"{kind.__name__} has no field {' and no '.join(unknown)} to wait by")
     return _Wanted(kind, fields, where)

@@ -16,11 +16,15 @@ from blaaiz_async.webhooks import (
     Event,
     Handlers,
     Inbox,
+    SignaIdGrantRevoked,
+    SignaSessionCompleted,
+    SignaSessionExpired,
     WebhookVerifier,
     webhook_app,
 )
 from tests.conftest import Bind
 from tests.webhooks.deliveries import delivery
+from tests.webhooks.payloads import receive, written
 from tests.webhooks.test_verifier import verifier
 
 pytestmark = pytest.mark.anyio
@@ -80,6 +84,20 @@ async def test_the_deadline_ends_the_wait_and_the_error_shows_no_value() -> None
 async def test_a_field_that_no_event_has_is_refused_at_once() -> None:
     with pytest.raises(ConfigurationError, match="customerid"):
         await inbox().wait_for(CustomerStatusChanged, customerid="a")
+
+
+async def test_a_signa_event_is_waited_for_by_the_ids_under_its_data() -> None:
+    box = inbox()
+    for name, session in (("completed", "s1"), ("completed", "s2"), ("expired", "s3")):
+        data = {"session_id": session, "customer_reference": f"user of {session}", "result": "APPROVED"}
+        await box(receive(written({"event": f"merchant.kyc.session.{name}", "data": data})))
+    await box(receive(written({"event": "signa_id.grant.revoked", "data": {"release_id": "r1"}})))
+    assert "s2" == (await box.wait_for(SignaSessionCompleted, session_id="s2", deadline=0.1)).data.session_id
+    completed = await box.wait_for(SignaSessionCompleted, customer_reference="user of s1", deadline=0.1)
+    assert "s1" == completed.data.session_id
+    expired = await box.wait_for(SignaSessionExpired, session_id="s3", customer_reference="user of s3", deadline=0.1)
+    assert "s3" == expired.data.session_id
+    assert "r1" == (await box.wait_for(SignaIdGrantRevoked, release_id="r1", deadline=0.1)).data.release_id
 
 
 async def test_a_condition_of_the_callers_own_tells_events_apart_and_its_fault_is_the_callers() -> None:
