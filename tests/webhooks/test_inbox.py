@@ -1,7 +1,7 @@
 """Waiting by event, on virtual time."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx
@@ -10,12 +10,14 @@ import pytest
 from blaaiz_async import ConfigurationError, NotSettledError
 from blaaiz_async.sandbox import Sandbox
 from blaaiz_async.webhooks import (
+    AnyEvent,
     CustomerCreated,
     CustomerEvent,
     CustomerStatusChanged,
     Event,
     Handlers,
     Inbox,
+    PayoutEvent,
     SignaIdGrantRevoked,
     SignaSessionCompleted,
     SignaSessionExpired,
@@ -84,6 +86,25 @@ async def test_the_deadline_ends_the_wait_and_the_error_shows_no_value() -> None
 async def test_a_field_that_no_event_has_is_refused_at_once() -> None:
     with pytest.raises(ConfigurationError, match="customerid"):
         await inbox().wait_for(CustomerStatusChanged, customerid="a")
+
+
+async def test_any_event_of_a_union_ends_the_wait_and_the_error_names_its_classes() -> None:
+    box, either = inbox(), cast("Any", PayoutEvent | CustomerCreated)
+    await box(event("e1"))
+    with pytest.raises(NotSettledError, match=r"PayoutEvent \| CustomerCreated by event_id"):
+        await box.wait_for(either, event_id="e1", deadline=0.1)
+    assert "e1" == (await box.wait_for(either | CustomerStatusChanged, event_id="e1", deadline=0.1)).event_id
+    assert "e1" == (await box.wait_for(cast("Any", AnyEvent), deadline=0.1)).payload["event_id"]
+    with pytest.raises(ConfigurationError, match="new_status"):
+        await box.wait_for(either, new_status="VERIFIED")
+
+
+@pytest.mark.parametrize("wrong", [(CustomerEvent, PayoutEvent), "payout.completed", dict, PayoutEvent | None, None])
+async def test_what_is_no_event_class_is_refused_at_once(wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match="event classes"):
+        await inbox().wait_for(wrong)
+    with pytest.raises(ConfigurationError, match="event classes"):
+        inbox().news(wrong)
 
 
 async def test_a_signa_event_is_waited_for_by_the_ids_under_its_data() -> None:

@@ -6,9 +6,9 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from blaaiz_async import ConfigurationError
 from blaaiz_async.redis import RedisSeenStore
 from blaaiz_async.webhooks import (
+    AnyEvent,
     CollectionEvent,
     CustomerCreated,
     CustomerEvent,
@@ -339,6 +340,30 @@ async def test_what_nobody_handles_or_nobody_knows_is_answered_with_success() ->
     assert ["unknown", "brand.new"] == [each.name for each in unknown]
 
 
+async def test_a_union_stands_for_all_its_classes(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR, "blaaiz_async")
+    handlers, events = Handlers(), list[Event]()
+    handlers.on(cast("Any", AnyEvent))(_append_to(events))
+    handlers.on(cast("Any", CollectionEvent | CustomerEvent), name="two")(_append_to(events))
+    app = webhook_app(verifier(), handlers)
+    assert 204 == await send(app, delivery("e1"))
+    assert 204 == await send(app, delivery("e2", new_status=["no", "status"]))  # AnyEvent looks after unknown ones
+    assert [CustomerStatusChanged, CustomerStatusChanged, UnknownEvent] == [type(each) for each in events]
+    assert "" == caplog.text
+
+
+def test_a_handler_that_would_never_run_is_refused() -> None:
+    async def yields(event: Event) -> AsyncIterator[None]:
+        yield
+
+    def yields_too(event: Event) -> Iterator[None]:
+        yield
+
+    for wrong in (yields, yields_too):
+        with pytest.raises(ConfigurationError, match="yield"):
+            Handlers().on(Event)(cast("Any", wrong))
+
+
 async def test_a_documented_event_that_passes_its_handlers_by_is_told_as_an_error(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR, "blaaiz_async")
     handlers, unknown = Handlers(), list[UnknownEvent]()
@@ -427,6 +452,9 @@ def test_wrong_settings_are_refused() -> None:
             webhook_app(verifier(), handlers, **options)
     with pytest.raises(ConfigurationError, match="classes"):
         handlers.on()
+    for kinds in (("customer.status_changed",), (dict,), ((Event, CustomerEvent),), (Event, CollectionEvent | None)):
+        with pytest.raises(ConfigurationError, match="event classes"):
+            handlers.on(*cast("Any", kinds))
     handlers.on(Event, name="mine")(Work(1))
     with pytest.raises(ConfigurationError, match="mine"):
         handlers.on(Event, name="mine")(Work(1))
