@@ -20,6 +20,7 @@ from blaaiz_async.errors import ConfigurationError, WebhookVerificationError
 from blaaiz_async.webhooks.background import Background
 from blaaiz_async.webhooks.event import Event
 from blaaiz_async.webhooks.handling import Handlers, Handling, Outcome
+from blaaiz_async.webhooks.reading import ONCE
 from blaaiz_async.webhooks.seen import MemorySeenStore, SeenStore
 from blaaiz_async.webhooks.sqlite import DeliveryQueue
 from blaaiz_async.webhooks.verifier import SIGNATURE_HEADER, TIMESTAMP_HEADER, WebhookVerifier
@@ -130,6 +131,8 @@ class WebhookApp:
             return
         outcome = await self._take(event, body)
         status = _STATUS[outcome]
+        if status != 204 and outcome is not Outcome.RUNNING and event.name.startswith(ONCE):
+            log.error("%r won't come again: the platform delivers it once; a queue keeps such until they are handled", event)
         await _send(send, status, _RETRY_AFTER if status == 503 else ())
 
     async def _take(self, event: Event, body: bytes) -> Outcome:
@@ -154,6 +157,7 @@ def webhook_app(
 
     An event is handled before it is answered, so a failing handler brings it again. With `queue` it is answered as soon as
     it is on the disk, and handled afterwards and repeatedly until that succeeds; then see `WebhookApp.working`.
+    The platform delivers `auto_deposit_email.*` once, whatever the answer: without a queue, one failure loses it.
 
     Each handler runs once to success for each event, however often that is delivered. What no software can rule out:
     a process that is killed after a handler's work and before that is remembered. Handlers that move money should pass a key

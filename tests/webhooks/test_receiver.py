@@ -329,15 +329,30 @@ async def test_what_nobody_handles_or_nobody_knows_is_answered_with_success() ->
     assert 204 == await send(app, delivery("e1"))
     handlers.on(UnknownEvent)(_append_to(unknown))
     for body in (b"{}", b'{"event":"brand.new"}'):
-        given = signed(body)
-        one = Delivery(
-            key="",
-            body=body,
-            timestamp=given["X-Blaaiz-Timestamp"],
-            signature=given["X-Blaaiz-Signature"],
-        )
-        assert 204 == await send(app, one)
+        assert 204 == await send(app, signed_delivery(body))
     assert ["unknown", "brand.new"] == [each.name for each in unknown]
+
+
+def signed_delivery(body: bytes) -> Delivery:
+    given = signed(body)
+    return Delivery(key="", body=body, timestamp=given["X-Blaaiz-Timestamp"], signature=given["X-Blaaiz-Signature"])
+
+
+@pytest.mark.parametrize("broken", [{}, {"claim": ConnectionError}])
+@pytest.mark.parametrize("kind", ["active", "of a kind to come"])
+async def test_a_failure_on_what_is_delivered_once_is_told_as_a_loss_and_no_other_is(
+    kind: str, broken: dict[str, type[BaseException]], caplog: pytest.LogCaptureFixture
+) -> None:
+    handlers = Handlers()
+    handlers.on(Event)(Work(1, failing=1.0))
+    body = {"type": f"auto_deposit_email.{kind}", "event_id": "a1", "email": "ada@example.com", "status": "ACTIVE"}
+    app = webhook_app(verifier(), handlers, seen=Broken(**broken))
+    assert (503 if broken else 500) == await send(app, signed_delivery(json.dumps(body).encode()))
+    assert f"auto_deposit_email.{kind}:a1) won't come again" in caplog.text
+    assert "ada@example.com" not in caplog.text
+    caplog.clear()
+    assert 500 == await send(app, delivery("e1"))
+    assert "won't come again" not in caplog.text
 
 
 async def test_a_union_stands_for_all_its_classes(caplog: pytest.LogCaptureFixture) -> None:
