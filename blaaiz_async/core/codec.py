@@ -60,7 +60,12 @@ class Record:
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)!s}" for name in self._shown if getattr(self, name, None))
-        return f"{type(self).__name__}({shown})"
+        return f"{type(self).__name__}({printable(shown)})"
+
+
+def printable(text: str) -> str:
+    """Escape what could rewrite a terminal or begin a line of its own: what the platform sends may hold anything."""
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
 
 
 @frozen(kw_only=True, repr=False)

@@ -419,6 +419,17 @@ async def test_neither_log_nor_answer_shows_what_an_event_holds(caplog: pytest.L
         assert secret not in caplog.text
 
 
+async def test_an_event_writes_no_line_of_its_own_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "blaaiz_async")
+    forged = "x\nERROR a fake line\x1b[2J\u202e\u2028"
+    body = json.dumps({"event": forged, "event_id": f"{forged}é"}).encode()
+    assert 204 == await send(webhook_app(verifier(), Handlers()), signed_delivery(body))
+    (message,) = (each.getMessage() for each in caplog.records)
+    assert r"x\x0aERROR a fake line\x1b[2J\x202e\x2028" in message
+    assert message.isprintable()
+    assert "é" in message
+
+
 CHUNKS = st.lists(st.binary(max_size=9), max_size=8)
 
 
