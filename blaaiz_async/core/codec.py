@@ -65,6 +65,8 @@ class Record:
 
 def printable(text: str) -> str:
     """Escape what could rewrite a terminal or begin a line of its own: what the platform sends may hold anything."""
+    if text.isprintable():
+        return text
     return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
 
 

@@ -62,6 +62,7 @@ class WebhookApp:
         self._handling = handling
         self._background = background
         self._max_body = max_body
+        self._working = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or live through the server's lifespan."""
@@ -82,19 +83,34 @@ class WebhookApp:
         Args:
             grace: Seconds that the handlers under way have at the end of the block. What is cut off then begins anew with
                 the next start. It should be less than the time after which your host kills the process.
+
+        Raises:
+            ConfigurationError: Another such block runs.
         """
         if self._background is None:
             yield
             return
-        async with anyio.create_task_group() as tasks:
-            await tasks.start(self._background.work)
-            try:
-                yield
-            except BaseException:
-                tasks.cancel_scope.cancel()
-                raise
-            self._background.stop()
-            tasks.cancel_scope.deadline = anyio.current_time() + grace
+        if self._working:
+            raise ConfigurationError("the queue is worked on already: `async with app.working()` once is enough")
+        self._working, failure = True, None
+        try:
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(self._background.work)
+                try:
+                    yield
+                except anyio.get_cancelled_exc_class():
+                    tasks.cancel_scope.cancel()
+                    raise
+                except BaseException as error:  # noqa: BLE001  # raised below: out of here it would come in a group
+                    failure = error
+                    tasks.cancel_scope.cancel()
+                else:
+                    self._background.stop()
+                    tasks.cancel_scope.deadline = anyio.current_time() + grace
+        finally:
+            self._working = False
+        if failure is not None:
+            raise failure
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()

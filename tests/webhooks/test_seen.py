@@ -79,6 +79,36 @@ async def test_a_key_is_one_owners_until_the_lease_lapses_it_is_released_or_done
     assert "new" == await seen.claim("k", owner="d", lease=10.0)
 
 
+@pytest.mark.parametrize("kind", [ValueError, SystemExit])
+@pytest.mark.parametrize("queued", [True, False])
+async def test_an_error_in_a_working_block_comes_out_as_it_is(
+    queued: bool, kind: type[BaseException], tmp_path: Path
+) -> None:
+    app = webhook_app(verifier(), Handlers(), queue=DeliveryQueue(tmp_path / "q.sqlite") if queued else None)
+    for _ in range(2):  # the second finds nothing of the first
+        with pytest.raises(kind, match="mine"):
+            async with app.working():
+                raise kind("mine")
+
+
+async def test_a_second_working_block_is_refused_while_the_first_goes_on(tmp_path: Path) -> None:
+    handlers, handled = Handlers(), anyio.Event()
+
+    @handlers.on(CustomerStatusChanged)
+    async def handler(event: CustomerStatusChanged) -> None:
+        handled.set()
+
+    async with DeliveryQueue(tmp_path / "q.sqlite") as queue:
+        app = webhook_app(verifier(), handlers, queue=queue)
+        with anyio.fail_after(60):
+            async with app.working():
+                with pytest.raises(ConfigurationError, match="once is enough"):
+                    async with app.working():
+                        pytest.fail("it has begun")
+                assert 204 == await send(app, delivery("e1"))
+                await handled.wait()
+
+
 @pytest.mark.parametrize("anyio_backend", ["asyncio"])
 async def test_redis_keeps_the_same_promises_by_its_own_clock(redis_url: str, tmp_path: Path) -> None:
     async with RedisSeenStore(redis_url, name=str(tmp_path), keep=100.0) as seen, Redis.from_url(redis_url) as client:
