@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
+from uuid import UUID
 
 import anyio
 from attrs import define, field, frozen
@@ -154,7 +155,8 @@ def _wanted(kind: type[Event], fields: Mapping[str, Any], where: Callable[[Any],
     known = [name for name in fields if all(inspect.isdatadescriptor(getattr(each, name, None)) for each in kinds)]
     if unknown := sorted(fields.keys() - known):
         raise ConfigurationError(f"{_names(kinds)} has no field {' and no '.join(unknown)} to wait by")
-    return _Wanted(kinds, fields, where)
+    ids = {name: str(value) for name, value in fields.items() if isinstance(value, UUID)}  # events hold them as they came
+    return _Wanted(kinds, {**fields, **ids}, where)
 
 
 def _names(kinds: tuple[type[Event], ...]) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
+from uuid import UUID
 
 import anyio
 import httpx
@@ -86,6 +87,12 @@ async def test_the_deadline_ends_the_wait_and_the_error_shows_no_value() -> None
 async def test_a_field_that_no_event_has_is_refused_at_once() -> None:
     with pytest.raises(ConfigurationError, match="customerid"):
         await inbox().wait_for(CustomerStatusChanged, customerid="a")
+
+
+async def test_an_id_may_be_given_as_a_uuid() -> None:
+    box, customer = inbox(), UUID("9d4c4ec5-572d-49de-a362-f01ed09f2b1b")
+    await box(event("e1", customer_id=str(customer)))
+    assert "e1" == (await box.wait_for(CustomerStatusChanged, customer_id=customer, deadline=0.1)).event_id
 
 
 async def test_any_event_of_a_union_ends_the_wait_and_the_error_names_its_classes() -> None:
