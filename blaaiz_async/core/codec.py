@@ -74,7 +74,7 @@ def printable(text: str) -> str:
 class Answer(Record):
     """Base of everything the platform sends."""
 
-    extra: Mapping[str, Any] = field(factory=dict[str, Any])
+    extra: Mapping[str, Any] = field(factory=dict[str, Any], hash=False)
     """Keys the platform sent that this version doesn't know, as decoded JSON."""
     _keys: frozenset[str] | None = field(default=None, eq=False)
     """Which keys were sent, so that encoding tells an absent key from a null; None for a record made by hand."""

@@ -6,7 +6,7 @@ from types import UnionType
 from typing import Any, ClassVar, Literal, TypeGuard, Union, get_args, get_origin
 
 import attrs
-from attrs import frozen
+from attrs import field, frozen
 
 from blaaiz_async.core import codec
 from blaaiz_async.errors import ConfigurationError
@@ -40,7 +40,7 @@ class Event(codec.Answer):
     """The same for every delivery of one event, and for no other event: its name and the platform's `event_id`. Where there
     is none, the documented substitute: the account's id in "virtual_account.ready:…", the session's in
     "merchant.kyc.session.completed:…". Where there is none of those either, a digest of the body."""
-    payload: Mapping[str, Any]
+    payload: Mapping[str, Any] = field(hash=False)
     """The whole body as decoded JSON; numbers with a fraction are Decimal."""
     received_at: datetime
     """When it was verified, in UTC."""
