@@ -105,5 +105,4 @@ def _scalar(value: object) -> str:
     text = str(value.value) if isinstance(value, Enum) else str(value)
     if _SIGNED_LINK.match(text):
         return HIDDEN
-    # What the platform sends may hold anything; a control character could rewrite the terminal.
-    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
+    return codec.printable(text)

@@ -60,14 +60,21 @@ class Record:
 
     def __repr__(self) -> str:
         shown = ", ".join(f"{name}={getattr(self, name)!s}" for name in self._shown if getattr(self, name, None))
-        return f"{type(self).__name__}({shown})"
+        return f"{type(self).__name__}({printable(shown)})"
+
+
+def printable(text: str) -> str:
+    """Escape what could rewrite a terminal or begin a line of its own: what the platform sends may hold anything."""
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
 
 
 @frozen(kw_only=True, repr=False)
 class Answer(Record):
     """Base of everything the platform sends."""
 
-    extra: Mapping[str, Any] = field(factory=dict[str, Any])
+    extra: Mapping[str, Any] = field(factory=dict[str, Any], hash=False)
     """Keys the platform sent that this version doesn't know, as decoded JSON."""
     _keys: frozenset[str] | None = field(default=None, eq=False)
     """Which keys were sent, so that encoding tells an absent key from a null; None for a record made by hand."""

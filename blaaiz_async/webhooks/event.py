@@ -1,13 +1,15 @@
 """What every event has in common; `reading` makes them, and the classes of each area are in `events`."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, ClassVar, Literal, TypeGuard
+from types import UnionType
+from typing import Any, ClassVar, Literal, TypeGuard, Union, get_args, get_origin
 
 import attrs
-from attrs import frozen
+from attrs import field, frozen
 
 from blaaiz_async.core import codec
+from blaaiz_async.errors import ConfigurationError
 
 UrlKind = Literal["collection", "payout", "kyc"]
 """Which of the registered addresses: `collection_url`, `payout_url` or `kyc_url`."""
@@ -38,7 +40,7 @@ class Event(codec.Answer):
     """The same for every delivery of one event, and for no other event: its name and the platform's `event_id`. Where there
     is none, the documented substitute: the account's id in "virtual_account.ready:…", the session's in
     "merchant.kyc.session.completed:…". Where there is none of those either, a digest of the body."""
-    payload: Mapping[str, Any]
+    payload: Mapping[str, Any] = field(hash=False)
     """The whole body as decoded JSON; numbers with a fraction are Decimal."""
     received_at: datetime
     """When it was verified, in UTC."""
@@ -75,6 +77,20 @@ class UnknownEvent(Event):
     def to_payload(self) -> dict[str, Any]:
         """Return the body as it came."""
         return dict(self.payload)
+
+
+def event_classes(kinds: Iterable[object]) -> tuple[type[Event], ...]:
+    """Return what was given as event classes; a union stands for its members.
+
+    Raises:
+        ConfigurationError: Something else is among them.
+    """
+    unions = (Union, UnionType)
+    classes: list[Any] = [each for kind in kinds for each in (get_args(kind) if get_origin(kind) in unions else (kind,))]
+    for each in classes:
+        if not (isinstance(each, type) and issubclass(each, Event)):
+            raise ConfigurationError(f"give event classes, such as CustomerEvent, or Event for all; {each!r} is none")
+    return tuple(classes)
 
 
 def _as_it_came(value: object, came: object) -> Any:

@@ -8,7 +8,7 @@ from typing import TypeVar, overload
 from fastapi import HTTPException, Request
 
 from blaaiz_async.errors import WebhookVerificationError
-from blaaiz_async.webhooks.event import Event, UnknownEvent
+from blaaiz_async.webhooks.event import Event, UnknownEvent, event_classes
 from blaaiz_async.webhooks.reading import event_class
 from blaaiz_async.webhooks.receiver import MAX_BODY
 from blaaiz_async.webhooks.verifier import WebhookVerifier
@@ -41,7 +41,11 @@ def webhook_event(
         *kinds: The event classes that the endpoint is for; all, if none is given. Another event is answered 204 without
             the endpoint, or it would come again and again.
         max_body: Bytes that a delivery may have.
+
+    Raises:
+        ConfigurationError: One of the `kinds` is no event class.
     """
+    classes = event_classes(kinds)
 
     async def event_of(request: Request) -> Event:
         body = bytearray()
@@ -55,8 +59,8 @@ def webhook_event(
         except WebhookVerificationError as error:
             log.warning("a delivery was refused: %s", error)
             raise HTTPException(400) from None
-        if kinds and not isinstance(event, kinds):
-            if isinstance(event, UnknownEvent) and event.problem and issubclass(event_class(event.name), kinds):
+        if classes and not isinstance(event, classes):
+            if isinstance(event, UnknownEvent) and event.problem and issubclass(event_class(event.name), classes):
                 log.error("%r has another shape than documented and passes by its endpoint; take UnknownEvent too", event)
             else:
                 log.info("no endpoint for %r", event)

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import inspect
 import itertools
 import logging
 import secrets
@@ -16,7 +17,7 @@ from attrs import frozen
 
 from blaaiz_async.core.background import on_asyncio
 from blaaiz_async.errors import ConfigurationError
-from blaaiz_async.webhooks.event import Event, UnknownEvent
+from blaaiz_async.webhooks.event import Event, UnknownEvent, event_classes
 from blaaiz_async.webhooks.reading import event_class
 from blaaiz_async.webhooks.seen import MemorySeenStore, SeenStore
 
@@ -65,20 +66,23 @@ class Handlers:
         """Return a decorator that adds a handler for events of these classes; a base class stands for all below it.
 
         Args:
-            kinds: Event classes. `Event` itself stands for all there are.
+            kinds: Event classes, or unions of them. `Event` itself stands for all there are.
             name: By what it is remembered that this handler has succeeded; the function's module and name by default.
 
         Raises:
-            ConfigurationError: No class is given, or the name is taken.
+            ConfigurationError: No class is given, or what is none; the name is taken; or the function has a `yield`.
         """
         if not kinds:
             raise ConfigurationError("Handlers.on needs the event classes to handle; Event stands for all")
+        classes = event_classes(kinds)
 
         def add(handler: Handler[Any]) -> Handler[Any]:
             called = name or f"{handler.__module__}.{getattr(handler, '__qualname__', type(handler).__qualname__)}"
             if any(each.name == called for each in self._entries):
                 raise ConfigurationError(f"there is a handler named {called} already; give this one a name of its own")
-            self._entries.append(_Entry(kinds, handler, called))
+            if inspect.isasyncgenfunction(handler) or inspect.isgeneratorfunction(handler):
+                raise ConfigurationError(f"the handler {called} has a yield in it, so that calling it doesn't run it")
+            self._entries.append(_Entry(classes, handler, called))
             self._matching.clear()
             return handler
 
@@ -193,8 +197,8 @@ class Handling:
             if await self._seen.is_done(mark):
                 continue
             try:
-                # A plain function has done its work when it returns None: to await that would fail, and repeat the work.
-                if (work := each.handler(event)) is not None:  # pyright: ignore[reportUnnecessaryComparison]
+                # A plain function has done its work when it returns: to await that would fail, and repeat the work.
+                if inspect.isawaitable(work := each.handler(event)):
                     await work
             except Exception as error:  # noqa: BLE001  # whatever it was, the event comes again
                 log.error("the handler %s failed on %r: %s", each.name, event, _where(error))  # noqa: TRY400  # no values

@@ -1,16 +1,18 @@
 """Joins the receiver with the calls: wait for an event, or for news of what you wait for."""
 
+import inspect
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar, cast
+from uuid import UUID
 
 import anyio
-from attrs import define, field, fields_dict, frozen
+from attrs import define, field, frozen
 
 from blaaiz_async.core.waiting import News
 from blaaiz_async.errors import ConfigurationError, NotSettledError
-from blaaiz_async.webhooks.event import Event
+from blaaiz_async.webhooks.event import Event, event_classes
 
 E = TypeVar("E", bound=Event)
 
@@ -19,16 +21,20 @@ E = TypeVar("E", bound=Event)
 class _Wanted:
     """Which events somebody waits for."""
 
-    kind: type[Event]
+    kinds: tuple[type[Event], ...]
     fields: Mapping[str, object]
     where: Callable[[Any], bool] | None
 
     def fits(self, event: Event) -> bool:
         return (
-            isinstance(event, self.kind)
+            isinstance(event, self.kinds)
             and all(getattr(event, name) == value for name, value in self.fields.items())
             and (self.where is None or self.where(event))
         )
+
+    def __str__(self) -> str:
+        by = f" by {', '.join(self.fields)}" if self.fields else ""  # the names alone: a value may be personal
+        return _names(self.kinds) + by
 
 
 @frozen
@@ -88,32 +94,31 @@ class Inbox:
         """Return the first event of a class whose fields have these values: one that it remembers, or the next to come.
 
         Args:
-            kind: Its class, or a base class.
+            kind: Its class, a base class, or a union.
             deadline: Seconds after which it gives up.
-            where: Tells your event from others by more than equal fields: `lambda event: event.data.session_id == id`.
-            **fields: Name fields that tell your event from older ones, such as `customer_id` and `new_status`.
+            where: Tells your event from others by more than equal fields: `lambda event: event.transaction_amount > 100`.
+            **fields: Name fields or properties that tell your event from older ones, such as `customer_id` and `new_status`.
 
         Raises:
             NotSettledError: The deadline passed.
-            ConfigurationError: The class has no such field.
+            ConfigurationError: It is no event class, or has no such field.
         """
         wanted = _wanted(kind, fields, where)
         with anyio.move_on_after(deadline):
             arrival = await self._next(wanted, after=0)
             return cast("E", arrival.event)
-        by = f" by {', '.join(fields)}" if fields else ""  # the names alone: a value may be personal
-        raise NotSettledError(f"the wait for {kind.__name__}{by}", deadline, None)
+        raise NotSettledError(f"the wait for {wanted}", deadline, None)
 
     def news(self, kind: type[Event] = Event, *, where: Callable[[Any], bool] | None = None, **fields: object) -> News:
         """Return what the `news` of a wait takes: it cuts the wait for the next look short when a fitting event comes.
 
         Args:
-            kind: Its class, or a base class.
+            kind: Its class, a base class, or a union.
             where: Tells your event from others by more than equal fields.
             **fields: The values that its fields must have, such as `customer_id`.
 
         Raises:
-            ConfigurationError: The class has no such field.
+            ConfigurationError: It is no event class, or has no such field.
         """
         wanted, seen = _wanted(kind, fields, where), self._count
 
@@ -145,7 +150,14 @@ class Inbox:
 
 
 def _wanted(kind: type[Event], fields: Mapping[str, Any], where: Callable[[Any], bool] | None) -> _Wanted:
+    kinds = event_classes([kind])
     # A name that no event has would be waited for until the deadline.
-    if unknown := sorted(fields.keys() - fields_dict(kind).keys()):
-        raise ConfigurationError(f"{kind.__name__} has no field {' and no '.join(unknown)} to wait by")
-    return _Wanted(kind, fields, where)
+    known = [name for name in fields if all(inspect.isdatadescriptor(getattr(each, name, None)) for each in kinds)]
+    if unknown := sorted(fields.keys() - known):
+        raise ConfigurationError(f"{_names(kinds)} has no field {' and no '.join(unknown)} to wait by")
+    ids = {name: str(value) for name, value in fields.items() if isinstance(value, UUID)}  # events hold them as they came
+    return _Wanted(kinds, {**fields, **ids}, where)
+
+
+def _names(kinds: tuple[type[Event], ...]) -> str:
+    return " | ".join(each.__name__ for each in kinds)

@@ -16,6 +16,8 @@ from blaaiz_async.webhooks.event import ABOUT, Event, UnknownEvent
 if TYPE_CHECKING:
     from blaaiz_async.webhooks.events.union import AnyEvent
 
+ONCE = "auto_deposit_email."
+"""How the names of those begin that are delivered once, with no replay (x-webhook-delivery.retry_policies.none)."""
 UNKNOWN = "unknown"
 """The name of an event of none of the documented forms."""
 
@@ -102,7 +104,7 @@ def event_name(payload: Mapping[str, Any]) -> str:
     if name := _text(payload, "event") or _text(payload, "event_type"):
         return _LABELS.get(name, name)
     kind = _text(payload, "type")
-    if kind.startswith("auto_deposit_email.") or kind in {"refund_initiated", "refund"}:
+    if kind.startswith(ONCE) or kind in {"refund_initiated", "refund"}:
         return kind
     if kind == "payout_initiated":
         return "payout.initiated"

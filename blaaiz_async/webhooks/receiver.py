@@ -20,6 +20,7 @@ from blaaiz_async.errors import ConfigurationError, WebhookVerificationError
 from blaaiz_async.webhooks.background import Background
 from blaaiz_async.webhooks.event import Event
 from blaaiz_async.webhooks.handling import Handlers, Handling, Outcome
+from blaaiz_async.webhooks.reading import ONCE
 from blaaiz_async.webhooks.seen import MemorySeenStore, SeenStore
 from blaaiz_async.webhooks.sqlite import DeliveryQueue
 from blaaiz_async.webhooks.verifier import SIGNATURE_HEADER, TIMESTAMP_HEADER, WebhookVerifier
@@ -61,6 +62,7 @@ class WebhookApp:
         self._handling = handling
         self._background = background
         self._max_body = max_body
+        self._working = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or live through the server's lifespan."""
@@ -81,19 +83,34 @@ class WebhookApp:
         Args:
             grace: Seconds that the handlers under way have at the end of the block. What is cut off then begins anew with
                 the next start. It should be less than the time after which your host kills the process.
+
+        Raises:
+            ConfigurationError: Another such block runs.
         """
         if self._background is None:
             yield
             return
-        async with anyio.create_task_group() as tasks:
-            await tasks.start(self._background.work)
-            try:
-                yield
-            except BaseException:
-                tasks.cancel_scope.cancel()
-                raise
-            self._background.stop()
-            tasks.cancel_scope.deadline = anyio.current_time() + grace
+        if self._working:
+            raise ConfigurationError("the queue is worked on already: `async with app.working()` once is enough")
+        self._working, failure = True, None
+        try:
+            async with anyio.create_task_group() as tasks:
+                await tasks.start(self._background.work)
+                try:
+                    yield
+                except anyio.get_cancelled_exc_class():
+                    tasks.cancel_scope.cancel()
+                    raise
+                except BaseException as error:  # noqa: BLE001  # raised below: out of here it would come in a group
+                    failure = error
+                    tasks.cancel_scope.cancel()
+                else:
+                    self._background.stop()
+                    tasks.cancel_scope.deadline = anyio.current_time() + grace
+        finally:
+            self._working = False
+        if failure is not None:
+            raise failure
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -130,6 +147,8 @@ class WebhookApp:
             return
         outcome = await self._take(event, body)
         status = _STATUS[outcome]
+        if status != 204 and outcome is not Outcome.RUNNING and event.name.startswith(ONCE):
+            log.error("%r won't come again: the platform delivers it once; a queue keeps such until they are handled", event)
         await _send(send, status, _RETRY_AFTER if status == 503 else ())
 
     async def _take(self, event: Event, body: bytes) -> Outcome:
@@ -154,6 +173,7 @@ def webhook_app(
 
     An event is handled before it is answered, so a failing handler brings it again. With `queue` it is answered as soon as
     it is on the disk, and handled afterwards and repeatedly until that succeeds; then see `WebhookApp.working`.
+    The platform delivers `auto_deposit_email.*` once, whatever the answer: without a queue, one failure loses it.
 
     Each handler runs once to success for each event, however often that is delivered. What no software can rule out:
     a process that is killed after a handler's work and before that is remembered. Handlers that move money should pass a key

@@ -4,7 +4,7 @@ import hmac
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from blaaiz_async.errors import ConfigurationError, WebhookVerificationError
 from blaaiz_async.webhooks.reading import read_event
@@ -16,6 +16,10 @@ SIGNATURE_HEADER = "x-blaaiz-signature"
 TIMESTAMP_HEADER = "x-blaaiz-timestamp"
 TOLERANCE = 300.0
 """Seconds that a delivery's timestamp may lie from now: the documented advice (x-webhook-signature.tolerance)."""
+_NO_HEADERS = (
+    "a delivery's headers are a mapping of str, such as request.headers; of ASGI's list of pairs that is "
+    "{name.decode(): value.decode() for name, value in scope['headers']}"
+)
 
 
 class WebhookVerifier:
@@ -51,24 +55,27 @@ class WebhookVerifier:
     def __repr__(self) -> str:
         return f"WebhookVerifier(<{len(self._keyed)} secret(s)>, tolerance={self._tolerance})"
 
-    def receive(self, body: bytes, headers: Mapping[str, str]) -> "AnyEvent":
+    def receive(self, body: bytes | str, headers: Mapping[str, str]) -> "AnyEvent":
         """Verify a delivery and read it. Answer it with 2xx at once and work afterwards; on an error, answer 400.
 
         Args:
-            body: The bytes of the request's body as they came. JSON that was parsed and written again has other bytes.
+            body: The request's body as it came, best its bytes. JSON that was parsed and written again has other bytes.
             headers: The request's headers, in any case.
 
         Raises:
             WebhookVerificationError: A header is missing, the signature is wrong, the timestamp is too far from now, or
                 the body isn't a JSON object. The text says which, and shows nothing of the delivery.
+            ConfigurationError: The body or the headers are given in another form.
         """
+        if type(body) is not bytes:
+            body = _bytes(body)
         return read_event(body, self.verify(body, headers))
 
-    def verify(self, body: bytes, headers: Mapping[str, str]) -> datetime:
+    def verify(self, body: bytes | str, headers: Mapping[str, str]) -> datetime:
         """Verify a delivery without reading it, such as to store its bytes and read them later with `read_event`.
 
         Args:
-            body: The bytes of the request's body as they came.
+            body: The request's body as it came, best its bytes.
             headers: The request's headers, in any case.
 
         Returns:
@@ -76,10 +83,14 @@ class WebhookVerifier:
 
         Raises:
             WebhookVerificationError: As for `receive`, but the body may be anything that was signed.
+            ConfigurationError: The body or the headers are given in another form.
         """
-        signature, timestamp = headers.get(SIGNATURE_HEADER), headers.get(TIMESTAMP_HEADER)
-        if not signature or not timestamp:
-            signature, timestamp = _in_any_case(headers)
+        try:
+            signature, timestamp = headers.get(SIGNATURE_HEADER), headers.get(TIMESTAMP_HEADER)
+            if not signature or not timestamp:
+                signature, timestamp = _in_any_case(headers)
+        except AttributeError:
+            raise ConfigurationError(_NO_HEADERS) from None
         now = self._clock()
         if not self.has_signed(body, signature=signature, timestamp=timestamp):
             raise WebhookVerificationError(
@@ -88,14 +99,19 @@ class WebhookVerifier:
         self._check_age(timestamp, now)
         return datetime.fromtimestamp(now, UTC)
 
-    def has_signed(self, body: bytes, *, signature: str, timestamp: str) -> bool:
+    def has_signed(self, body: bytes | str, *, signature: str, timestamp: str) -> bool:
         """Tell whether a signature was made with one of the secrets, whatever its age.
 
         Args:
-            body: The bytes of the request's body as they came.
+            body: The request's body as it came, best its bytes.
             signature: As in `x-blaaiz-signature`: 64 hexadecimal digits; upper case is taken too, as official SDKs do.
             timestamp: As in `x-blaaiz-timestamp`: Unix seconds.
+
+        Raises:
+            ConfigurationError: The body is given in another form.
         """
+        if type(body) is not bytes:
+            body = _bytes(body)
         if "." in timestamp:
             return False  # the dot ends the timestamp: past it, a part of the body could pass for a part of the timestamp
         # Headers may hold anything at all: whatever can be in a str has bytes of its own here, and none raises.
@@ -117,7 +133,18 @@ class WebhookVerifier:
             )
 
 
+def _bytes(body: object) -> bytes:
+    if isinstance(body, str):
+        # Whatever can be in a str has bytes of its own; half a surrogate pair was never signed.
+        return body.encode("utf-8", "surrogatepass")
+    if isinstance(body, bytes | bytearray | memoryview):
+        return bytes(cast("Any", body))
+    raise ConfigurationError("a delivery's body is the bytes of the request as they came, or their text; not parsed JSON")
+
+
 def _in_any_case(headers: Mapping[str, str]) -> tuple[str, str]:
+    if any(isinstance(cast("object", name), bytes) for name in headers):
+        raise ConfigurationError(_NO_HEADERS)
     given = {name.lower(): value for name, value in headers.items()}
     if missing := [name for name in (SIGNATURE_HEADER, TIMESTAMP_HEADER) if not given.get(name)]:
         raise WebhookVerificationError(f"the delivery has no {' and no '.join(missing)} header")

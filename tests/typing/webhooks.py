@@ -54,6 +54,7 @@ def handle(verifier: WebhookVerifier, body: bytes, headers: dict[str, str]) -> s
 def narrow(event: Event) -> None:
     if isinstance(event, SignaSessionCompleted):
         assert_type(event.data.session_id, str)
+        assert_type(event.session_id, str)
         assert_type(event.data.result, SignaSessionStatus)
     elif isinstance(event, PayoutEvent):
         assert_type(event.transaction_id, str | None)

@@ -81,6 +81,14 @@ def test_every_documented_payload_is_read_whole_and_written_back(name: str, payl
     assert event == pickle.loads(pickle.dumps(event))
 
 
+@pytest.mark.parametrize("name", DELIVERIES)
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(data=st.data())
+def test_equal_events_are_one_in_a_set(name: str, data: st.DataObject) -> None:
+    body = written({**data.draw(payloads(name)), "new_object": {"a": [1]}})
+    assert 1 == len({receive(body), receive(body)})
+
+
 @pytest.mark.skipif(not EXAMPLES.is_file(), reason="the documented payloads are not beside the checkout")
 def test_every_published_payload_is_read_whole_and_written_back() -> None:
     lines = [json.loads(line, parse_float=Decimal) for line in EXAMPLES.read_text(encoding="utf-8").splitlines()]

@@ -1,7 +1,8 @@
 """Waiting by event, on virtual time."""
 
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
+from uuid import UUID
 
 import anyio
 import httpx
@@ -10,17 +11,23 @@ import pytest
 from blaaiz_async import ConfigurationError, NotSettledError
 from blaaiz_async.sandbox import Sandbox
 from blaaiz_async.webhooks import (
+    AnyEvent,
     CustomerCreated,
     CustomerEvent,
     CustomerStatusChanged,
     Event,
     Handlers,
     Inbox,
+    PayoutEvent,
+    SignaIdGrantRevoked,
+    SignaSessionCompleted,
+    SignaSessionExpired,
     WebhookVerifier,
     webhook_app,
 )
 from tests.conftest import Bind
 from tests.webhooks.deliveries import delivery
+from tests.webhooks.payloads import receive, written
 from tests.webhooks.test_verifier import verifier
 
 pytestmark = pytest.mark.anyio
@@ -80,6 +87,45 @@ async def test_the_deadline_ends_the_wait_and_the_error_shows_no_value() -> None
 async def test_a_field_that_no_event_has_is_refused_at_once() -> None:
     with pytest.raises(ConfigurationError, match="customerid"):
         await inbox().wait_for(CustomerStatusChanged, customerid="a")
+
+
+async def test_an_id_may_be_given_as_a_uuid() -> None:
+    box, customer = inbox(), UUID("9d4c4ec5-572d-49de-a362-f01ed09f2b1b")
+    await box(event("e1", customer_id=str(customer)))
+    assert "e1" == (await box.wait_for(CustomerStatusChanged, customer_id=customer, deadline=0.1)).event_id
+
+
+async def test_any_event_of_a_union_ends_the_wait_and_the_error_names_its_classes() -> None:
+    box, either = inbox(), cast("Any", PayoutEvent | CustomerCreated)
+    await box(event("e1"))
+    with pytest.raises(NotSettledError, match=r"PayoutEvent \| CustomerCreated by event_id"):
+        await box.wait_for(either, event_id="e1", deadline=0.1)
+    assert "e1" == (await box.wait_for(either | CustomerStatusChanged, event_id="e1", deadline=0.1)).event_id
+    assert "e1" == (await box.wait_for(cast("Any", AnyEvent), deadline=0.1)).payload["event_id"]
+    with pytest.raises(ConfigurationError, match="new_status"):
+        await box.wait_for(either, new_status="VERIFIED")
+
+
+@pytest.mark.parametrize("wrong", [(CustomerEvent, PayoutEvent), "payout.completed", dict, PayoutEvent | None, None])
+async def test_what_is_no_event_class_is_refused_at_once(wrong: Any) -> None:
+    with pytest.raises(ConfigurationError, match="event classes"):
+        await inbox().wait_for(wrong)
+    with pytest.raises(ConfigurationError, match="event classes"):
+        inbox().news(wrong)
+
+
+async def test_a_signa_event_is_waited_for_by_the_ids_under_its_data() -> None:
+    box = inbox()
+    for name, session in (("completed", "s1"), ("completed", "s2"), ("expired", "s3")):
+        data = {"session_id": session, "customer_reference": f"user of {session}", "result": "APPROVED"}
+        await box(receive(written({"event": f"merchant.kyc.session.{name}", "data": data})))
+    await box(receive(written({"event": "signa_id.grant.revoked", "data": {"release_id": "r1"}})))
+    assert "s2" == (await box.wait_for(SignaSessionCompleted, session_id="s2", deadline=0.1)).data.session_id
+    completed = await box.wait_for(SignaSessionCompleted, customer_reference="user of s1", deadline=0.1)
+    assert "s1" == completed.data.session_id
+    expired = await box.wait_for(SignaSessionExpired, session_id="s3", customer_reference="user of s3", deadline=0.1)
+    assert "s3" == expired.data.session_id
+    assert "r1" == (await box.wait_for(SignaIdGrantRevoked, release_id="r1", deadline=0.1)).data.release_id
 
 
 async def test_a_condition_of_the_callers_own_tells_events_apart_and_its_fault_is_the_callers() -> None:

@@ -6,9 +6,9 @@ import logging
 import math
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import anyio
 import httpx
@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from blaaiz_async import ConfigurationError
 from blaaiz_async.redis import RedisSeenStore
 from blaaiz_async.webhooks import (
+    AnyEvent,
     CollectionEvent,
     CustomerCreated,
     CustomerEvent,
@@ -267,11 +268,13 @@ async def test_what_succeeded_beside_a_handler_that_is_gone_since_is_not_run_aga
     assert ["pays"] == ran
 
 
-async def test_a_plain_function_works_once_too() -> None:
+@pytest.mark.parametrize("value", [None, 0, 1, "done", object()])
+async def test_a_plain_function_works_once_too_whatever_it_returns(value: object) -> None:
     ran = list[str]()
 
-    def plain(event: CustomerStatusChanged) -> None:
+    def plain(event: CustomerStatusChanged) -> object:
         ran.append(event.name)
+        return value
 
     wrong: Any = plain
     app = app_with(wrong)
@@ -326,15 +329,54 @@ async def test_what_nobody_handles_or_nobody_knows_is_answered_with_success() ->
     assert 204 == await send(app, delivery("e1"))
     handlers.on(UnknownEvent)(_append_to(unknown))
     for body in (b"{}", b'{"event":"brand.new"}'):
-        given = signed(body)
-        one = Delivery(
-            key="",
-            body=body,
-            timestamp=given["X-Blaaiz-Timestamp"],
-            signature=given["X-Blaaiz-Signature"],
-        )
-        assert 204 == await send(app, one)
+        assert 204 == await send(app, signed_delivery(body))
     assert ["unknown", "brand.new"] == [each.name for each in unknown]
+
+
+def signed_delivery(body: bytes) -> Delivery:
+    given = signed(body)
+    return Delivery(key="", body=body, timestamp=given["X-Blaaiz-Timestamp"], signature=given["X-Blaaiz-Signature"])
+
+
+@pytest.mark.parametrize("broken", [{}, {"claim": ConnectionError}])
+@pytest.mark.parametrize("kind", ["active", "of a kind to come"])
+async def test_a_failure_on_what_is_delivered_once_is_told_as_a_loss_and_no_other_is(
+    kind: str, broken: dict[str, type[BaseException]], caplog: pytest.LogCaptureFixture
+) -> None:
+    handlers = Handlers()
+    handlers.on(Event)(Work(1, failing=1.0))
+    body = {"type": f"auto_deposit_email.{kind}", "event_id": "a1", "email": "ada@example.com", "status": "ACTIVE"}
+    app = webhook_app(verifier(), handlers, seen=Broken(**broken))
+    assert (503 if broken else 500) == await send(app, signed_delivery(json.dumps(body).encode()))
+    assert f"auto_deposit_email.{kind}:a1) won't come again" in caplog.text
+    assert "ada@example.com" not in caplog.text
+    caplog.clear()
+    assert 500 == await send(app, delivery("e1"))
+    assert "won't come again" not in caplog.text
+
+
+async def test_a_union_stands_for_all_its_classes(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.ERROR, "blaaiz_async")
+    handlers, events = Handlers(), list[Event]()
+    handlers.on(cast("Any", AnyEvent))(_append_to(events))
+    handlers.on(cast("Any", CollectionEvent | CustomerEvent), name="two")(_append_to(events))
+    app = webhook_app(verifier(), handlers)
+    assert 204 == await send(app, delivery("e1"))
+    assert 204 == await send(app, delivery("e2", new_status=["no", "status"]))  # AnyEvent looks after unknown ones
+    assert [CustomerStatusChanged, CustomerStatusChanged, UnknownEvent] == [type(each) for each in events]
+    assert "" == caplog.text
+
+
+def test_a_handler_that_would_never_run_is_refused() -> None:
+    async def yields(event: Event) -> AsyncIterator[None]:
+        yield
+
+    def yields_too(event: Event) -> Iterator[None]:
+        yield
+
+    for wrong in (yields, yields_too):
+        with pytest.raises(ConfigurationError, match="yield"):
+            Handlers().on(Event)(cast("Any", wrong))
 
 
 async def test_a_documented_event_that_passes_its_handlers_by_is_told_as_an_error(caplog: pytest.LogCaptureFixture) -> None:
@@ -375,6 +417,17 @@ async def test_neither_log_nor_answer_shows_what_an_event_holds(caplog: pytest.L
     assert "the signature doesn't match" in caplog.text
     for secret in (SECRET, "john@example.com", one.signature, forged.signature):
         assert secret not in caplog.text
+
+
+async def test_an_event_writes_no_line_of_its_own_into_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "blaaiz_async")
+    forged = "x\nERROR a fake line\x1b[2J\u202e\u2028"
+    body = json.dumps({"event": forged, "event_id": f"{forged}é"}).encode()
+    assert 204 == await send(webhook_app(verifier(), Handlers()), signed_delivery(body))
+    (message,) = (each.getMessage() for each in caplog.records)
+    assert r"x\x0aERROR a fake line\x1b[2J\x202e\x2028" in message
+    assert message.isprintable()
+    assert "é" in message
 
 
 CHUNKS = st.lists(st.binary(max_size=9), max_size=8)
@@ -425,6 +478,9 @@ def test_wrong_settings_are_refused() -> None:
             webhook_app(verifier(), handlers, **options)
     with pytest.raises(ConfigurationError, match="classes"):
         handlers.on()
+    for kinds in (("customer.status_changed",), (dict,), ((Event, CustomerEvent),), (Event, CollectionEvent | None)):
+        with pytest.raises(ConfigurationError, match="event classes"):
+            handlers.on(*cast("Any", kinds))
     handlers.on(Event, name="mine")(Work(1))
     with pytest.raises(ConfigurationError, match="mine"):
         handlers.on(Event, name="mine")(Work(1))

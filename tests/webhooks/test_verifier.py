@@ -127,6 +127,29 @@ def test_both_headers_are_required_and_the_missing_one_is_named(absent: str) -> 
             verifier(tolerance=None).receive(BODY, incomplete)
 
 
+@pytest.mark.parametrize("form", [bytes.decode, bytearray, memoryview])
+def test_a_body_is_taken_in_any_form_that_holds_its_bytes(form: Callable[[bytes], Any]) -> None:
+    for body in (BODY, '{"type":"société"}'.encode()):  # the second is told by a digest of its bytes
+        right = signed(body)
+        assert verifier().receive(body, right) == verifier().receive(form(body), right)
+        assert verifier().verify(body, right) == verifier().verify(form(body), right)
+
+
+@pytest.mark.parametrize("wrong", [{"type": "payout"}, None, 5, [b"{}"]])
+def test_a_body_that_is_none_is_refused_with_what_to_give(wrong: Any) -> None:
+    for take in (verifier().receive, verifier().verify):
+        with pytest.raises(ConfigurationError, match="bytes of the request"):
+            take(wrong, signed())
+
+
+def test_headers_that_are_no_mapping_of_str_are_refused_with_what_to_give() -> None:
+    of_asgi = [(name.lower().encode(), value.encode()) for name, value in signed().items()]
+    wrong: list[Any] = [of_asgi, None, dict(of_asgi)]
+    for headers in wrong:
+        with pytest.raises(ConfigurationError, match=r"value\.decode"):
+            verifier().receive(BODY, headers)
+
+
 @pytest.mark.parametrize(("away", "taken"), [(-301, False), (-300, True), (300, True), (301, False)])
 def test_a_delivery_is_taken_up_to_the_tolerance_before_and_after_now(away: int, taken: bool) -> None:
     verifier(now=NOW + away, tolerance=None).receive(BODY, signed())

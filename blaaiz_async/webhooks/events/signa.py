@@ -66,6 +66,16 @@ class SignaSessionCompleted(SignaEvent):
 
     data: SignaSessionResult
 
+    @property
+    def session_id(self) -> str:
+        """The session's id, under `data`."""
+        return self.data.session_id
+
+    @property
+    def customer_reference(self) -> str | None:
+        """Yours, under `data`."""
+        return self.data.customer_reference
+
 
 @frozen(kw_only=True, repr=False)
 class SignaSessionExpired(SignaEvent):
@@ -73,9 +83,24 @@ class SignaSessionExpired(SignaEvent):
 
     data: SignaSessionDeadline
 
+    @property
+    def session_id(self) -> str:
+        """The session's id, under `data`."""
+        return self.data.session_id
+
+    @property
+    def customer_reference(self) -> str | None:
+        """Yours, under `data`."""
+        return self.data.customer_reference
+
 
 @frozen(kw_only=True, repr=False)
 class SignaIdGrantRevoked(SignaEvent):
     """A person withdrew a Signa ID release: it can't be read any more; delete what you keep of it."""
 
     data: SignaIdGrant
+
+    @property
+    def release_id(self) -> str:
+        """The release's id, under `data`."""
+        return self.data.release_id
