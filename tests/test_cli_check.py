@@ -96,7 +96,7 @@ def test_the_platforms_words_reach_the_terminal_as_words() -> None:
     sandbox = Sandbox()
     sandbox.faults.add(TOKEN, Fault.status(401, body={"message": "No [/bold] \x1b[31m[red]way"}))
     with served(sandbox) as variables:
-        assert "No [/bold] [31m[red]way;" in told(**variables).stdout
+        assert r"No [/bold] \x1b[31m[red]way;" in told(**variables).stdout
 
 
 def test_what_the_token_holds_is_what_it_is_tried_with() -> None:

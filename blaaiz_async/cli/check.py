@@ -180,7 +180,9 @@ def _remedy(error: "BlaaizError") -> str:
 
 def _one_line(error: "BlaaizError") -> str:
     """Return an error's text, which may have the platform's words in it, as what a terminal only shows."""
-    return "".join(letter for letter in " ".join(str(error).split()) if letter.isprintable())
+    from blaaiz_async.core import codec
+
+    return codec.printable(" ".join(str(error).split()))
 
 
 class _TokenAnswer:
