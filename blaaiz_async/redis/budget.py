@@ -287,7 +287,7 @@ class RedisRateBudget:
         try:
             reply = _Reply(*await self._link.run(_SCRIPT, self._keys, ask))
         except LostError:
-            self._rejoins = True
+            self._rejoins, self._settled_at = True, math.inf
             self._go_alone()
             return
         if not reply.moment:  # a new Redis, or one that has lost its memory, or a part of it
@@ -388,6 +388,7 @@ class RedisRateBudget:
                 self._hand_out(priority, 1, self._slots.taken)
                 self._report(within=_REPORT_WITHIN)
             if priority in self._lanes.waiting():
+                delay = min(delay, self._settled_at - self._now())  # then Redis may grant what this process alone may not
                 if delay < math.inf:
                     self._lanes.refuse_late(priority, delay)
                 break  # bulk must not overtake

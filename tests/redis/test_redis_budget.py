@@ -336,6 +336,40 @@ async def test_after_redis_is_lost_the_processes_share_what_the_headers_tell(
     assert max(got) <= 30
 
 
+async def crowd(budget: RedisRateBudget, platform: Platform, *, tells: bool) -> int:
+    """Ten people call at once, each with a deadline; tell how many were let through."""
+
+    async def call() -> bool:
+        try:
+            await budget.acquire(timeout=5.0)
+        except NoSlotInTimeError:
+            return False
+        await asyncio.sleep(0.1)
+        status, headers = platform.call(time.monotonic())
+        budget.answered(status, headers if tells else {})
+        return True
+
+    return sum(await asyncio.gather(*(call() for _ in range(10))))
+
+
+async def test_after_redis_is_lost_nobody_is_refused_before_the_probe_is_answered(
+    start: Start, redis_server: RedisServer
+) -> None:
+    budget, platform = start(minute=60.0, processes=2), Platform(limit=60, length=60.0)
+    assert 10 == await crowd(budget, platform, tells=True)
+    redis_server.kill()
+    assert 10 == await crowd(budget, platform, tells=True)
+
+
+async def test_nobody_is_refused_who_can_wait_until_all_have_told_redis_again(
+    start: Start, redis_server: RedisServer
+) -> None:
+    budget, platform = start(minute=12.0, processes=2), Platform(limit=60, length=12.0)
+    assert 10 == await crowd(budget, platform, tells=False)
+    await forget(redis_server, "everything")
+    assert 10 == await crowd(budget, platform, tells=False)
+
+
 @pytest.mark.parametrize(("processes", "second"), [(8, 8 * 7), (None, 8 * 60)])
 async def test_processes_that_never_reached_redis_send_a_probe_each_and_say_what_they_go_by(
     start: Start, processes: int | None, second: int, caplog: pytest.LogCaptureFixture
