@@ -282,6 +282,19 @@ async def test_what_redis_forgets_of_an_idle_process_is_not_granted_again(
     assert (60, 60, 60) == (got, await held(redis_server.url), await held(redis_server.url, "hour"))
 
 
+async def test_a_process_is_heard_while_it_holds_slots_of_the_minute_and_then_no_longer(start: Start) -> None:
+    idle, closed = start(minute=1.0), start(minute=60.0)
+    for budget in (idle, closed):
+        await budget.acquire()
+        budget.answered(200, {})
+    await until(lambda: reported(idle) and reported(closed))
+    told = idle._seen
+    await until(lambda: idle._seen > told)
+    await closed.aclose()
+    async with asyncio.timeout(2):
+        await until(lambda: not idle._running and not closed._running)
+
+
 async def test_a_pause_outlives_the_memory_of_redis(start: Start, redis_server: RedisServer) -> None:
     paused, other = (start(minute=12.0) for _ in range(2))
     await paused.acquire()
