@@ -2,6 +2,7 @@
 
 import socket
 import subprocess
+import tempfile
 import time
 from types import TracebackType
 from typing import Self
@@ -10,18 +11,20 @@ BINARY = "redis-server"
 
 
 class RedisServer:
-    """Keeps nothing on disk: what it knew is gone when it is killed."""
+    """Keeps nothing on disk but a snapshot that somebody asks for: that is what it knows when it is started again."""
 
     def __init__(self) -> None:
         with socket.socket() as free:
             free.bind(("127.0.0.1", 0))
             self.port: int = free.getsockname()[1]
         self.url = f"redis://127.0.0.1:{self.port}/0"
+        self._folder = tempfile.TemporaryDirectory()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         """Start it, and return when it listens."""
         options = ["--bind", "127.0.0.1", "--port", str(self.port), "--save", "", "--appendonly", "no"]
+        options += ["--dir", self._folder.name]
         self._process = subprocess.Popen([BINARY, *options], stdout=subprocess.DEVNULL)
         for _ in range(500):
             try:
@@ -45,3 +48,4 @@ class RedisServer:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         self.kill()
+        self._folder.cleanup()

@@ -64,7 +64,7 @@ class Alone:
         """Return the seconds until a lane's call may go, as far as the others matter; infinity if an answer decides."""
         if self.probes(now):
             if self._since:
-                return self._until - now
+                return math.inf
             return max(0.0, min(max(self.probed_until, self._from[priority]), self._until) - now)
         if now < self._until and self._spare < 1:
             return self._until - now

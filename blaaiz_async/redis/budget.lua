@@ -5,31 +5,44 @@
 -- lease, which a living process renews; a killed one's comes back a window and a grace later.
 --
 -- KEYS  minute, hour, processes, waiting, state
--- ARGV  JSON, see RedisRateBudget._exchange
--- Returns numbers only: {known, interactive granted, bulk granted, ms until the next may come for interactive, for bulk,
---   minute limit, minute used, hour limit, hour used, processes, ms of pause left, ms of settling left}; 0 for known asks
---   the process to send all it holds.
+-- ARGV  JSON, see RedisRateBudget._ask
+-- Returns numbers only: {moment of this exchange, interactive granted, bulk granted, ms until the next may come for
+--   interactive, for bulk, minute limit, minute used, hour limit, hour used, processes, ms of pause left, ms of settling
+--   left}; 0 for the moment asks the process to send all it holds.
 
 local ask = cjson.decode(ARGV[1])
 local processes, waiting, state = KEYS[3], KEYS[4], KEYS[5]
 local clock = redis.call('TIME')
-local now = clock[1] * 1000 + clock[2] / 1000
+local moment = clock[1] * 1000000 + clock[2]
+local now = moment / 1000
 local NEVER = 1e15
 local LATE = 1 -- as window._LATE
 
-local known = redis.call('HMGET', state, 'since', 'limit', 'foreign', 'foreign_until', 'paused_until', 'heard', 'probe',
+local known = redis.call('HMGET', state, 'held', 'limit', 'foreign', 'foreign_until', 'paused_until', 'heard', 'probe',
   'settled_at', 'person_until', 'minute_paid_until', 'minute_held_up', 'hour_paid_until', 'hour_held_up')
-local since = tonumber(known[1])
 
-if since and ask.since ~= 0 and ask.since ~= since and not ask.rejoins then
+-- A process that comes back was paced by itself, and so perhaps were others: until all are here, everyone keeps to a share.
+local settled_at = tonumber(known[8]) or 0
+local function settle()
+  if settled_at < now then
+    settled_at = now + ask.settle
+    redis.call('HSET', state, 'settled_at', settled_at)
+  end
+end
+
+-- Redis's memory may be gone, in whole or in part: then nobody counts as known, and all tell again what they hold. Or it
+-- may be an older one, from a snapshot or a replica that lagged: then whoever was heard since finds that it isn't known.
+local held = redis.call('ZCARD', KEYS[1]) .. ':' .. redis.call('ZCARD', KEYS[2])
+if held ~= (known[1] or ask.seen == 0 and '0:0') then
+  redis.call('DEL', processes)
+  redis.call('HSET', state, 'held', held)
+  settle()
+end
+if (tonumber(redis.call('ZSCORE', processes, ask.process) or 0)) < ask.seen then
   return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 end
-if not since then
-  if ask.since ~= 0 and not ask.rejoins then
-    return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
-  end
-  since = math.floor(now)
-  redis.call('HSET', state, 'since', since)
+if ask.settles then
+  settle()
 end
 
 local windows = {
@@ -39,13 +52,6 @@ local windows = {
     paid_until = tonumber(known[12]) or 0, held_up = known[13] == '1'},
 }
 local minute = windows[1]
-
--- A process that comes back was paced by itself, and so perhaps were others: until all are here, everyone keeps to a share.
-local settled_at = tonumber(known[8]) or 0
-if ask.settles and settled_at < now then
-  settled_at = now + ask.settle
-  redis.call('HSET', state, 'settled_at', settled_at)
-end
 
 -- What became of the slots held before.
 local function put(window, ids, scores)
@@ -97,9 +103,10 @@ end
 if ask.leaves then
   redis.call('ZREM', processes, ask.process)
 else
-  redis.call('ZADD', processes, now + ask.minute + ask.grace, ask.process)
+  redis.call('ZADD', processes, string.format('%.0f', moment), ask.process)
 end
-redis.call('ZREMRANGEBYSCORE', processes, '-inf', now)
+redis.call('ZREMRANGEBYSCORE', processes, '-inf', moment - (ask.hour + ask.grace) * 1000)
+local present = redis.call('ZCOUNT', processes, moment - (ask.minute + ask.grace) * 1000, '+inf')
 
 local function free(window)
   return window.limit - window.ours - window.foreign
@@ -245,6 +252,7 @@ if granted > 0 then
   end
 end
 
+redis.call('HSET', state, 'held', redis.call('ZCARD', KEYS[1]) .. ':' .. redis.call('ZCARD', KEYS[2]))
 for _, key in ipairs(KEYS) do
   redis.call('PEXPIRE', key, math.ceil(ask.hour + ask.grace))
 end
@@ -253,6 +261,6 @@ local function whole(ms)
   return math.ceil(math.min(math.max(0, ms), NEVER))
 end
 
-return {since, got_interactive, got_bulk, whole(wait_interactive), whole(wait_bulk), minute.limit,
-  minute.ours + minute.foreign, windows[2].limit, windows[2].ours, redis.call('ZCARD', processes),
+return {moment, got_interactive, got_bulk, whole(wait_interactive), whole(wait_bulk), minute.limit,
+  minute.ours + minute.foreign, windows[2].limit, windows[2].ours, present,
   whole(paused_until - now), whole(settled_at - now)}

@@ -3,7 +3,9 @@
 The windows live in Redis and are counted by a script there (`budget.lua`), on Redis's own clock. One dispatcher a process
 asks on behalf of all who wait, and reports what was answered in the same round trip. When Redis is lost, the process
 feels its way with one call (see `blaaiz_async.core.alone`) and goes on with its share of the limit; once Redis answers
-again, it first tells all that it holds, and keeps to its share until the others have had the time to do the same.
+again, it first tells all that it holds, and keeps to its share until the others have had the time to do the same. The same
+goes for a Redis that answers, but has lost its memory, a part of it, or what it was told last: each process names the moment
+of its last exchange, and one that holds slots of the minute is heard every few seconds, to notice even when it is idle.
 """
 
 import asyncio
@@ -49,7 +51,7 @@ _SILENCE = 0.25
 class _Reply:
     """What the script returns, in its order."""
 
-    known: int
+    moment: int
     interactive: int
     bulk: int
     interactive_in_ms: int
@@ -89,6 +91,9 @@ class RedisRateBudget:
     when its answer has told how many remain, or after a whole window. Where answers tell no count, that may be one call
     more than the limit for each process, in that window alone.
 
+    Redis may persist its memory or not, but must not evict keys (`maxmemory-policy noeviction`): what it forgets is told
+    again, and each time the fleet keeps to its shares for some seconds. Slots of a process that is gone stay forgotten.
+
     It belongs to one event loop of one process: make it after forking.
     """
 
@@ -127,7 +132,7 @@ class RedisRateBudget:
             consequence=self._consequence,
             now=now,
         )
-        self._slots = Slots(hour=hour, renew_after=grace / 3, now=now)
+        self._slots = Slots(minute=minute, hour=hour, renew_after=grace / 3, now=now)
         self._keys = [f"blaaiz:{{{name}}}:{part}" for part in ("minute", "hour", "processes", "waiting", "state")]
         self._fixed = {
             "process": secrets.token_hex(8),
@@ -143,7 +148,7 @@ class RedisRateBudget:
         self._lanes = Lanes(now)
         self._ask_at: dict[Priority, float] = {"interactive": -math.inf, "bulk": -math.inf}
         self._report_by = math.inf
-        self._since = 0  # of the budget in Redis; 0 before it was ever seen
+        self._seen = 0  # the moment of the last exchange, on Redis's clock
         self._rejoins = False  # must Redis be told everything?
         self._alone = False  # does this process pace itself?
         self._settled_at = math.inf
@@ -211,6 +216,7 @@ class RedisRateBudget:
             with contextlib.suppress(LostError):
                 await self._link.run(_SCRIPT, self._keys, self._ask(leaves=True))
         await self._link.aclose()
+        self._kick.set()
 
     async def __aenter__(self) -> Self:
         return self
@@ -252,10 +258,7 @@ class RedisRateBudget:
 
     def _busy(self) -> bool:
         """Tell whether anybody waits, or Redis should hear from this process."""
-        waits = bool(self._lanes.waiting())
-        if self._rejoins:
-            return waits or self._slots.held_since(self._now() - self._minute)
-        return waits or self._slots.in_flight > 0 or self._report_by < math.inf
+        return bool(self._lanes.waiting()) or (not self._link.closed and (self._slots.holds or self._report_by < math.inf))
 
     def _due(self) -> float:
         """Return when there is something to do; infinity if only a kick can bring it."""
@@ -284,14 +287,14 @@ class RedisRateBudget:
         try:
             reply = _Reply(*await self._link.run(_SCRIPT, self._keys, ask))
         except LostError:
-            self._rejoins = True
+            self._rejoins, self._settled_at = True, math.inf
             self._go_alone()
             return
-        if not reply.known:  # a new Redis, or one that has lost its memory
+        if not reply.moment:  # a new Redis, or one that has lost its memory, or a part of it
             self._rejoins = True
             return
         now = self._now()
-        self._since = reply.known
+        self._seen = reply.moment
         if self._last is None or not reply.settling_ms:  # until all have come back, Redis knows of too few slots
             self._last, self._last_at = reply, now
         self._settled_at = now + reply.settling_ms / 1000 if reply.settling_ms else math.inf
@@ -313,19 +316,18 @@ class RedisRateBudget:
     def _ask(self, *, leaves: bool = False) -> bytes:
         self._report_by = math.inf
         wanted = {} if self._alone or leaves else self._lanes.waiting()
-        recently = self._now() - self._minute
-        settles = self._rejoins and (self._slots.held_since(recently) or self._last_at > recently)
+        everything, age = self._rejoins or leaves, self._now() - self._last_at
         return msgspec.json.encode(
             {
                 **self._fixed,
-                "since": self._since,
-                "rejoins": self._rejoins and (self._since > 0 or settles),
-                "settles": settles,
+                # After an hour Redis may forget a process, which holds nothing any more.
+                "seen": 0 if everything or age > self._hour else self._seen,
+                "settles": self._rejoins and (self._slots.holds or age < self._minute),
                 "leaves": leaves,
                 "next": self._slots.next,
                 "interactive": min(wanted.get("interactive", 0), _AT_ONCE),
                 "bulk": min(wanted.get("bulk", 0), _AT_ONCE),
-                **self._slots.report(everything=self._rejoins),
+                **self._slots.report(everything=everything),
             }
         )
 
@@ -386,6 +388,7 @@ class RedisRateBudget:
                 self._hand_out(priority, 1, self._slots.taken)
                 self._report(within=_REPORT_WITHIN)
             if priority in self._lanes.waiting():
+                delay = min(delay, self._settled_at - self._now())  # then Redis may grant what this process alone may not
                 if delay < math.inf:
                     self._lanes.refuse_late(priority, delay)
                 break  # bulk must not overtake

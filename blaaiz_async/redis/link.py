@@ -68,8 +68,8 @@ class Link:
         self._consequence = consequence
         self._now = now
         self._wait = 0.0
-        self._running, self._idle, self._closed = 0, asyncio.Event(), False
-        self.lost = False
+        self._running, self._idle = 0, asyncio.Event()
+        self.closed = self.lost = False
         self.retry_at = -math.inf
         """When a lost Redis should be tried again."""
 
@@ -87,7 +87,7 @@ class Link:
         """Run a script in one round trip. Raises LostError."""
         if not on_asyncio():
             raise ConfigurationError("blaaiz_async.redis runs under asyncio only; under trio, use RateBudget")
-        if self._closed:
+        if self.closed:
             raise LostError
         self._running += 1
         try:
@@ -107,7 +107,7 @@ class Link:
         return reply
 
     def _lose(self, error: Exception) -> None:
-        if self._closed:
+        if self.closed:
             return
         if not self.lost:
             log.warning("Redis is lost (%s): %s", type(error).__name__, self._consequence())
@@ -117,13 +117,13 @@ class Link:
         self.retry_at = self._now() + self._wait * random.uniform(0.5, 1.0)  # noqa: S311  # spreads the tries of a fleet
 
     def _find(self) -> None:
-        if self.lost and not self._closed:
+        if self.lost and not self.closed:
             log.info("Redis answers again")
             self.lost = False
 
     async def aclose(self) -> None:
         """Close the connection, unless the client is the caller's; scripts under way run to their end."""
-        self._closed = self.lost = True
+        self.closed = self.lost = True
         self.retry_at = math.inf
         while self._running:
             self._idle.clear()

@@ -31,7 +31,6 @@ class _News:
     taken: list[int] = field(factory=list[int])
     freed: list[int] = field(factory=list[int])
     counted: _Counted | None = None
-    paused_until: float = -math.inf
 
 
 class Slots:
@@ -40,18 +39,22 @@ class Slots:
     Calls aren't told apart: an answer gives back the slot that was taken first.
 
     Args:
+        minute: Length of the short window in seconds.
         hour: Length of the long window in seconds; an older slot is of no account any more.
-        renew_after: Seconds after which a slot in flight must be reported again.
+        renew_after: Seconds after which a process that holds slots of the short window must be heard again: those in flight
+            are renewed, and should Redis have lost its memory, it is told in time what it has forgotten.
         now: Seconds of a monotonic clock.
     """
 
-    def __init__(self, *, hour: float, renew_after: float, now: Callable[[], float]) -> None:
+    def __init__(self, *, minute: float, hour: float, renew_after: float, now: Callable[[], float]) -> None:
+        self._minute = minute
         self._hour = hour
         self._renew_after = renew_after
         self._now = now
         self._in_flight: dict[int, float] = {}  # when it was taken, oldest first
         self._held: deque[_Answered] = deque()
         self._news = _News()
+        self._paused_until = -math.inf
         self._reported_at = now()
         self.next = 1
         """The number of the next slot."""
@@ -79,7 +82,7 @@ class Slots:
         if told is not None and told.count is not None:
             self._news.counted = _Counted(told.count, now, now - since)
         if told is not None and told.pause is not None:
-            self._news.paused_until = max(self._news.paused_until, now + told.pause)
+            self._paused_until = max(self._paused_until, now + told.pause)
 
     def freed(self) -> None:
         """Give a slot back whose call was never sent: the newest, for it is the least likely to be on its way."""
@@ -87,18 +90,14 @@ class Slots:
         self._news.freed.append(id)
 
     @property
-    def in_flight(self) -> int:
-        """How many calls are under way."""
-        return len(self._in_flight)
-
-    def held_since(self, moment: float) -> bool:
-        """Tell whether a call is under way or was answered after `moment`."""
-        return bool(self._in_flight) or (bool(self._held) and self._held[-1].at > moment)
+    def holds(self) -> bool:
+        """Whether a slot of the short window is held: a call is under way, or was answered within its length."""
+        return bool(self._in_flight) or (bool(self._held) and self._held[-1].at > self._now() - self._minute)
 
     @property
     def report_due(self) -> float:
-        """When slots in flight must be reported again; infinity if there are none."""
-        return self._reported_at + self._renew_after if self._in_flight else math.inf
+        """When this process must be heard again; infinity if it holds nothing."""
+        return self._reported_at + self._renew_after if self.holds else math.inf
 
     def report(self, *, everything: bool) -> dict[str, Any]:
         """Return what Redis should be told, which then counts as told.
@@ -118,7 +117,7 @@ class Slots:
             "ages": [round((now - each.at) * 1000) for each in answered],
             "in_flight": list(in_flight),
             "freed": news.freed,
-            "pause": round(max(0.0, news.paused_until - now) * 1000),
+            "pause": round(max(0.0, self._paused_until - now) * 1000),
         }
         if (counted := news.counted) is not None and now - counted.at < counted.count.reset_in:
             told["told"] = {

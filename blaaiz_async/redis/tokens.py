@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Sequence
@@ -20,6 +21,10 @@ from blaaiz_async.redis.link import Link, LostError, Script
 if TYPE_CHECKING:
     from blaaiz_async.redis.link import RedisClient
 
+log = logging.getLogger("blaaiz_async")
+
+_LONGEST = 365 * 86_400.0
+"""Seconds that a token is kept in Redis, at most, whatever its lifetime: Redis refuses numbers beyond 64 bits."""
 _LEASE = 5.0
 """Seconds that a fetch is others' to wait for without a sign of life; a dead leader's lapses."""
 _LOOK_AGAIN = 0.05
@@ -74,7 +79,8 @@ class RedisTokenStore:
         ConfigurationError: The extra is missing, the URL or a key can't be read, or it is used under trio.
 
     A copy in the process serves the calls, so that they cost no round trip. When Redis is lost, each process fetches a token
-    of its own; what can't be read in Redis counts as absent. It belongs to one event loop of one process.
+    of its own. What can't be read in Redis counts as absent, which is said once in the log. It belongs to one event loop of
+    one process.
     """
 
     def __init__(
@@ -97,6 +103,7 @@ class RedisTokenStore:
         self._me = secrets.token_hex(8)
         self._copies: dict[str, _Copy] = {}
         self._leading: dict[str, str] = {}  # the key, by the sign of the leadership
+        self._warned = False
 
     async def get(self, key: str) -> Token | None:
         """Return the token kept under `key`."""
@@ -123,7 +130,7 @@ class RedisTokenStore:
         if self._cipher is not None:
             raw = self._cipher.encrypt(raw)
         self._copies[key] = _Copy(token=token, raw=raw)
-        milliseconds = int((token.expires_at - self._now()) * 1000)
+        milliseconds = int(min(token.expires_at - self._now(), _LONGEST) * 1000)
         if milliseconds > 0 and self._link.worth_a_try:
             with contextlib.suppress(LostError):
                 await self._link.run(_WRITE, _names(key)[:1], raw, milliseconds)
@@ -212,10 +219,18 @@ class RedisTokenStore:
         return token
 
     def _read(self, key: str, raw: bytes) -> _Kept | None:
+        if not raw:
+            return None
         try:
             plain = raw if self._cipher is None else self._cipher.decrypt(raw)
             kept = msgspec.json.decode(plain, type=_Kept)
         except (InvalidToken, msgspec.MsgspecError, UnicodeDecodeError):
+            if not self._warned:
+                self._warned = True
+                log.warning(
+                    "the token in Redis can't be read by this RedisTokenStore, so this process fetches another: "
+                    "give all processes the same key, or none to any; while one is being replaced, key=[new, old]"
+                )
             return None
         return kept if kept.key == key else None  # put there for another credential
 

@@ -6,6 +6,7 @@ A budget object stands for a process here; `test_redis_fleet.py` has real ones. 
 import asyncio
 import contextlib
 import logging
+import math
 import random
 import time
 from collections.abc import AsyncIterator, Callable
@@ -52,11 +53,16 @@ async def spend(budget: RedisRateBudget, platform: Platform, *, tells: bool) -> 
         budget.answered(status, headers if tells else {})
 
 
-async def held(url: str) -> int:
+async def held(url: str, window: str = "minute") -> int:
     client: Any  # redis-py leaves much untyped
     async with redis.asyncio.Redis.from_url(url) as client:
-        count: int = await client.zcard("blaaiz:{n}:minute")
+        count: int = await client.zcard(f"blaaiz:{{n}}:{window}")
         return count
+
+
+def reported(budget: RedisRateBudget) -> bool:
+    """Tell whether Redis knows all that this process has to tell."""
+    return budget._report_by == math.inf and not budget._link._running
 
 
 async def until(holds: Callable[[], bool]) -> None:
@@ -152,7 +158,7 @@ async def test_callers_that_give_up_leave_no_slot_behind(
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
-    await until(lambda: all(budget.statistics().waiting == 0 and not budget._running for budget in budgets))
+    await until(lambda: all(budget.statistics().waiting == 0 and reported(budget) for budget in budgets))
     assert 0 < got <= 20
     assert got == await held(redis_server.url)
 
@@ -224,21 +230,81 @@ async def test_the_limit_holds_while_redis_is_lost_and_when_it_is_back(
     assert "a-password" not in caplog.text
 
 
+async def snapshot(server: RedisServer) -> None:
+    client: Any  # redis-py leaves much untyped
+    async with redis.asyncio.Redis.from_url(server.url) as client:
+        await client.save()
+
+
+async def forget(server: RedisServer, what: str) -> None:
+    """Make Redis lose its memory, in whole or in part, or go back to its last snapshot."""
+    if what == "since the snapshot":
+        server.kill()
+        server.start()
+        return
+    client: Any  # redis-py leaves much untyped
+    async with redis.asyncio.Redis.from_url(server.url) as client:
+        await (client.flushall() if what == "everything" else client.delete(f"blaaiz:{{n}}:{what}"))
+        await client.script_flush()
+
+
+@pytest.mark.parametrize("what", ["everything", "minute"])
 @pytest.mark.parametrize("tells", [True, False])
-async def test_a_redis_that_forgets_everything_is_told_again(start: Start, redis_server: RedisServer, tells: bool) -> None:
+async def test_a_redis_that_forgets_is_told_again(start: Start, redis_server: RedisServer, tells: bool, what: str) -> None:
     slower = {"minute": 2.0, "timeout": 0.3}  # a process comes back sooner than its slots do
     platform = Platform(limit=60, length=2.0)
-    client: Any  # redis-py leaves much untyped
-    async with (
-        load([start(**slower) for _ in range(4)], platform, tells=tells),
-        redis.asyncio.Redis.from_url(redis_server.url) as client,
-    ):
+    async with load([start(**slower) for _ in range(4)], platform, tells=tells):
         for _ in range(3):
             known = platform.accepted
             await until(lambda: platform.accepted >= known + 45)  # noqa: B023  # it is awaited within the turn
-            await client.flushall()
-            await client.script_flush()
+            await forget(redis_server, what)
     assert 0 == platform.refused
+
+
+@pytest.mark.parametrize("what", ["everything", "since the snapshot", "minute", "hour", "processes", "state"])
+async def test_what_redis_forgets_of_an_idle_process_is_not_granted_again(
+    start: Start, redis_server: RedisServer, what: str
+) -> None:
+    asking, idle = (start(minute=12.0, reserve=0.0) for _ in range(2))
+    got = 0
+    for budget, calls in ((asking, 1), (idle, 50)):
+        await snapshot(redis_server)
+        for _ in range(calls):
+            await budget.acquire()
+            budget.answered(200, {})
+            got += 1
+    await until(lambda: reported(asking) and reported(idle))
+    await forget(redis_server, what)
+    got += await take(asking, "interactive")
+    await until(lambda: not asking._alone)
+    got += await take(asking, "interactive")
+    await until(lambda: reported(asking))
+    assert (60, 60, 60) == (got, await held(redis_server.url), await held(redis_server.url, "hour"))
+
+
+async def test_a_process_is_heard_while_it_holds_slots_of_the_minute_and_then_no_longer(start: Start) -> None:
+    idle, closed = start(minute=1.0), start(minute=60.0)
+    for budget in (idle, closed):
+        await budget.acquire()
+        budget.answered(200, {})
+    await until(lambda: reported(idle) and reported(closed))
+    told = idle._seen
+    await until(lambda: idle._seen > told)
+    await closed.aclose()
+    async with asyncio.timeout(2):
+        await until(lambda: not idle._running and not closed._running)
+
+
+async def test_a_pause_outlives_the_memory_of_redis(start: Start, redis_server: RedisServer) -> None:
+    paused, other = (start(minute=12.0) for _ in range(2))
+    await paused.acquire()
+    paused.answered(429, {"retry-after": "30"})
+    await until(lambda: paused.statistics().paused_for > 20)
+    await forget(redis_server, "everything")
+    await until(lambda: paused._alone)
+    await until(lambda: not paused._alone)
+    with pytest.raises(NoSlotInTimeError):
+        await other.acquire(timeout=10.0)
 
 
 async def take(budget: RedisRateBudget, priority: Priority, platform: Platform | None = None) -> int:
@@ -259,7 +325,7 @@ async def test_what_the_others_took_since_redis_told_last_is_not_taken_again(
     one, other = (start(minute=60.0, reserve=0.0) for _ in range(2))
     await one.acquire()
     one.answered(200, {})
-    await until(lambda: not one._running)  # it has reported, and was told that much is free
+    await until(lambda: reported(one))  # it has reported, and was told that much is free
     assert 59 == await take(other, "bulk")
     redis_server.kill()
     # A probe of the one that doesn't know that nothing remains, and nothing else.
@@ -281,6 +347,40 @@ async def test_after_redis_is_lost_the_processes_share_what_the_headers_tell(
     assert refused == platform.refused  # the probe of one that didn't know that nothing remained
     assert min(60, taken + 2) <= platform.accepted <= 60
     assert max(got) <= 30
+
+
+async def crowd(budget: RedisRateBudget, platform: Platform, *, tells: bool) -> int:
+    """Ten people call at once, each with a deadline; tell how many were let through."""
+
+    async def call() -> bool:
+        try:
+            await budget.acquire(timeout=5.0)
+        except NoSlotInTimeError:
+            return False
+        await asyncio.sleep(0.1)
+        status, headers = platform.call(time.monotonic())
+        budget.answered(status, headers if tells else {})
+        return True
+
+    return sum(await asyncio.gather(*(call() for _ in range(10))))
+
+
+async def test_after_redis_is_lost_nobody_is_refused_before_the_probe_is_answered(
+    start: Start, redis_server: RedisServer
+) -> None:
+    budget, platform = start(minute=60.0, processes=2), Platform(limit=60, length=60.0)
+    assert 10 == await crowd(budget, platform, tells=True)
+    redis_server.kill()
+    assert 10 == await crowd(budget, platform, tells=True)
+
+
+async def test_nobody_is_refused_who_can_wait_until_all_have_told_redis_again(
+    start: Start, redis_server: RedisServer
+) -> None:
+    budget, platform = start(minute=12.0, processes=2), Platform(limit=60, length=12.0)
+    assert 10 == await crowd(budget, platform, tells=False)
+    await forget(redis_server, "everything")
+    assert 10 == await crowd(budget, platform, tells=False)
 
 
 @pytest.mark.parametrize(("processes", "second"), [(8, 8 * 7), (None, 8 * 60)])

@@ -179,6 +179,35 @@ async def test_with_a_key_redis_never_sees_the_token_and_keys_can_be_replaced(
     assert 2 == endpoint.calls
 
 
+async def test_a_store_that_can_not_read_the_others_token_says_once_what_to_do(
+    start: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys, endpoint = [Fernet.generate_key(), Fernet.generate_key(), None], Endpoint()
+    fleet = [start(endpoint, key=key) for key in keys]
+    with caplog.at_level(logging.WARNING, logger="blaaiz_async"):
+        await fleet[0].cache.get()
+        assert [] == caplog.messages
+        for process in [*fleet, *fleet]:
+            await process.cache.refused(await process.cache.get())
+            await process.cache.get()
+    assert [True] * 3 == ["give all processes the same key" in line for line in caplog.messages]
+    assert {"WARNING"} == {record.levelname for record in caplog.records}
+    shown = [secret for secret in (SECRET, *(key.decode() for key in keys if key)) if secret in caplog.text]
+    assert [] == shown
+
+
+@pytest.mark.parametrize("lifetime", [1e9, 1e16, 1e17, 1e306])
+async def test_a_token_of_an_absurd_lifetime_is_kept_for_a_year(
+    start: Start, redis_server: RedisServer, lifetime: float, caplog: pytest.LogCaptureFixture
+) -> None:
+    endpoint = Endpoint(lifetime=lifetime)
+    with caplog.at_level(logging.WARNING, logger="blaaiz_async"):
+        first = await start(endpoint).cache.get()
+        late = await start(endpoint).cache.get()
+    assert ([], 1, first.value) == (caplog.messages, endpoint.calls, late.value)
+    assert 0 < late.expires_at - time.monotonic() <= 366 * 86_400
+
+
 async def test_a_token_leaves_redis_when_it_expires(start: Start, redis_server: RedisServer) -> None:
     await start(Endpoint(lifetime=0.2)).cache.get()
     async with asyncio.timeout(5):
