@@ -237,10 +237,10 @@ class Caller:
             done = operation.recovery is not None and operation.recovery.echo(error)
             if not done or not (operation.key or course.perhaps_sent):
                 raise
-            if operation.key is not None and not course.perhaps_sent and error.errors.keys() - {operation.key.field}:
-                raise  # it is wrong in other ways, too, and nothing of this call was lost
-            course.perhaps_sent = True  # it was done, by whichever call: who leaves now must be told
-            return await recovering.adopt(self, prepared, course, error, since)
+            lost, course.perhaps_sent = course.perhaps_sent, True  # it was done, by whichever call: who leaves must be told
+            # Wrong in other ways, too: the key may be no used one, but a wrong one.
+            sure = lost or operation.key is None or error.errors.keys() <= {operation.key.field}
+            return await recovering.adopt(self, prepared, course, error, since, sure=sure)
         try:
             answer = reading.payload(operation, reply, payload)
         except ResponseDecodeError as error:

@@ -32,6 +32,8 @@ class Prepared:
     path: Mapping[str, str] = field(factory=dict[str, str], repr=False)
     request: codec.Request | None = field(default=None, repr=False)
     key: str | None = None
+    made_key: bool = False
+    """Whether the key was made for this call, so that nothing else can have been done under it."""
 
     @property
     def again(self) -> str:
@@ -56,7 +58,7 @@ def prepare(
 ) -> Prepared:
     """Return the request of an operation, with its key if it has one. Raises InvalidRequestError."""
     ready = {**_ACCEPTED, **headers}
-    content, key = None, None
+    content, key, made_key = None, None, False
     repeatable = operation.safety is not Safety.WRITE
     if operation.key is not None and operation.key.header:
         key = new_key(wall) if idempotency_key is None else idempotency_key
@@ -67,6 +69,7 @@ def prepare(
     if request is not None:
         repeatable = repeatable and request.__repeatable__()
         if operation.key is not None and not operation.key.header:
+            made_key = not getattr(request, operation.key.field)
             request, key = _with_key(request, operation.key.field, wall)
         content = codec.to_json(codec.encode(request))
         ready["content-type"] = "application/json"
@@ -80,6 +83,7 @@ def prepare(
         path=path,
         request=request,
         key=key,
+        made_key=made_key,
     )
 
 

@@ -34,22 +34,27 @@ _LOOKS = 3
 """How often a listing is read for what a refusal without a key may mean."""
 
 
-async def adopt(caller: "Caller", prepared: Prepared, course: Course, error: APIStatusError, since: datetime) -> Any:
+async def adopt(
+    caller: "Caller", prepared: Prepared, course: Course, error: APIStatusError, since: datetime, *, sure: bool
+) -> Any:
     """Return what was made before, by this call or an earlier one, after the platform refused the write as done already.
 
-    Raises `error` if that was something else, and OutcomeUnknownError if it can't be told before the deadline.
+    Unless that is `sure`, one look is enough, since there may be nothing. Raises `error` if there is nothing or something
+    else, and OutcomeUnknownError if it can't be told before the deadline.
     """
     operation = prepared.operation
     recovery, asked = cast("Recovery", operation.recovery), _asked(prepared, since)
     if recovery.look is None:
         return recovery.adopt(asked, error)
     try:
-        found, same = await _find_first(caller, recovery.look, asked, course)
-        if same and recovery.doubt is not None:
-            same = await _undoubted(caller, recovery.doubt, asked, found, course)
+        found, same = await _find_first(caller, recovery.look, asked, course, once=not sure)
     except BlaaizError as failure:
+        if not sure and isinstance(failure, NotFoundError):
+            raise error from None
         problem = f"was done before, and can't be read back yet ({type(failure).__name__}); the refusal: {error}"
         raise _unknown(operation, prepared.key, problem, 422) from error
+    if same and recovery.doubt is not None and not prepared.made_key:
+        same = await _undoubted(caller, recovery.doubt, asked, found, course)
     if same is None:
         raise _unknown(operation, prepared.key, "was done before, and can't be told from something else", 422) from error
     if not same:
@@ -120,7 +125,9 @@ def _what(operation: Operation[Any], key: str | None) -> str:
     return operation.id if key is None or operation.key is None else f"{operation.key.field} {key}"
 
 
-async def _find_first(caller: "Caller", look: Look, asked: Asked, course: Course) -> tuple[Any, bool | None]:
+async def _find_first(
+    caller: "Caller", look: Look, asked: Asked, course: Course, *, once: bool = False
+) -> tuple[Any, bool | None]:
     """Read until there is something to compare, or the deadline passes, since what was made may not be visible at once.
 
     Returns what was found, and whether it is what was asked for; a listing without it counts as nothing found.
@@ -142,7 +149,7 @@ async def _find_first(caller: "Caller", look: Look, asked: Asked, course: Course
                 return None, False  # the refusal may have had another reason
             failure = NotFoundError("nothing there", status_code=404, operation=look.read.id)
         wait = caller.options.retry.backoff(attempt)
-        if wait >= course.left():
+        if once or wait >= course.left():
             raise failure
         await anyio.sleep(wait)
 
@@ -154,6 +161,8 @@ async def _undoubted(caller: "Caller", doubt: Doubt, asked: Asked, found: Any, c
         listed = await caller.read(doubt.read, course, {})
     except (MissingScopeError, PermissionDeniedError):
         return True  # all that this credential can compare is the same
+    except BlaaizError:
+        return None
     return doubt.fits(asked, found, listed)
 
 

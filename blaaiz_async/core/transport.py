@@ -6,6 +6,7 @@ poisoned by cancelled requests; under trio, and with a client of the user's own,
 
 import logging
 import re
+import socket
 import ssl
 from collections.abc import AsyncIterable, Mapping
 from contextvars import ContextVar
@@ -284,7 +285,11 @@ def _system_error(error: BaseException) -> OSError | None:
     at: BaseException | None = error
     while at is not None and not (isinstance(at, OSError) and at.errno is not None):
         at = at.__cause__ or at.__context__
-    return None if at is None else OSError(at.errno, at.strerror)
+    if at is None:
+        return None
+    # Their numbers are their own: 1 of TLS is no EPERM.
+    kind = next((kind for kind in (ssl.SSLError, socket.gaierror) if isinstance(at, kind)), OSError)
+    return kind(at.errno, at.strerror)
 
 
 def _never_sent_by_aiohttp(cause: BaseException) -> bool:

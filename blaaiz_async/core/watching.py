@@ -24,6 +24,7 @@ from blaaiz_async.errors import (
     APIStatusError,
     AuthenticationError,
     OutcomeUnknownError,
+    ResponseDecodeError,
     ServerError,
 )
 
@@ -42,6 +43,8 @@ LOGGABLE = frozenset(
     """.split()  # noqa: SIM905  # sixty lines otherwise
 )
 """The keys whose values are fit for a log. Any other value is shown as its kind only."""
+_UNREACHED = (APIConnectionError, AuthenticationError, OutcomeUnknownError, ResponseDecodeError, ServerError)
+"""What says that the platform can't be reached, or doesn't know us. HTML with status 200 is a gateway's."""
 _FIELD = re.compile("[a-z][a-z0-9_]{0,40}")
 """What looks like the name of a field. Any other key may be anything, and isn't shown."""
 
@@ -147,7 +150,7 @@ class Watch:
         elif isinstance(error, Exception):
             self._failures += 1
             self._unknown += isinstance(error, OutcomeUnknownError)
-            if isinstance(error, APIConnectionError | AuthenticationError | OutcomeUnknownError | ServerError):
+            if isinstance(error, _UNREACHED):
                 self.succeeded_at = None
         else:
             self._cancelled += 1
@@ -254,5 +257,5 @@ def _shown(value: Any, *, fit: bool = False, free: bool = False) -> Any:
             for name, inner in codec.as_object(value).items()
         }
     if isinstance(value, list):
-        return [_shown(inner, fit=fit) for inner in codec.as_list(value)]
+        return [_shown(inner, fit=fit, free=free) for inner in codec.as_list(value)]
     return value if fit or value is None or isinstance(value, bool) else f"<{type(value).__name__}>"

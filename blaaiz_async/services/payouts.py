@@ -52,10 +52,12 @@ def _same_bank(payout: Payout, found: PayoutTransaction, listed: list[Bank]) -> 
     if asked is None:
         return True  # it may be known by an id that isn't listed any more
     # Never False: there are several lists of bank codes, and "used for something else" would lead to a second payment.
-    same = any(
-        one is not None and one == other for one, other in ((asked.code, paid.bank_code), (asked.name, paid.bank_name))
-    )
-    return True if same else None
+    pairs = ((asked.code, paid.bank_code), (asked.name, paid.bank_name))
+    return True if any(one and other and _plain(one) == _plain(other) for one, other in pairs) else None
+
+
+def _plain(text: str) -> str:
+    return text.strip().casefold().lstrip("0")
 
 
 class PayoutsService(Service):

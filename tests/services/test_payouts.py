@@ -53,7 +53,7 @@ def row(body: dict[str, Any]) -> dict[str, Any]:
 
 def ledger(*, lost: int = 0) -> Ledger:
     made = Ledger("payout", row, lambda made: {"message": "Payout Initiated Successfully.", "transaction": made}, lost=lost)
-    made.answers["bank"] = [{"id": 1, "name": "Access Bank", "code": "044"}, {"id": 2, "name": "Zenith Bank", "code": "057"}]
+    made.answers["bank"] = [{"id": 1, "name": "ACCESS BANK", "code": "44"}, {"id": 2, "name": "Zenith Bank", "code": "057"}]
     return made
 
 
@@ -200,13 +200,27 @@ async def test_an_answer_of_another_shape_is_settled_by_reading_back() -> None:
             await blaaiz.payouts.initiate(payout(merchant_reference="order-2"))
 
 
-async def test_a_reference_that_is_wrong_beside_other_fields_is_a_refusal() -> None:
-    errors = {"merchant_reference": ["The format is invalid."], "bank_id": ["The selected bank id is invalid."]}
-    platform = Platform(payout=lambda _: httpx.Response(422, json={"message": "...", "errors": errors}))
+async def test_a_reference_that_is_refused_beside_other_fields_is_looked_for_once() -> None:
+    errors = {"merchant_reference": ["Could not proceed."], "customer_id": ["The customer isn't verified."]}
+    platform = ledger()
+    async with platform.client(retry=RetryPolicy()) as blaaiz:
+        first = await blaaiz.payouts.initiate(payout(merchant_reference="order-1"))
+        platform.answers["payout"] = lambda _: httpx.Response(422, json={"message": "...", "errors": errors})
+        assert first.id == (await blaaiz.payouts.initiate(payout(merchant_reference="order-1"))).id
+        platform.answers["order_2"] = lambda _: httpx.Response(404, json={"message": "Not found."})
+        with pytest.raises(UnprocessableEntityError, match="isn't verified"):
+            await blaaiz.payouts.initiate(payout(merchant_reference="order-2"))
+    assert ["/api/external/payout", "/api/external/transaction/order-2"] == [each.url.path for each in platform.sent][-2:]
+
+
+async def test_a_bank_list_that_fails_hinders_no_payout_under_a_reference_that_was_made_for_it() -> None:
+    platform = ledger(lost=1)
+    platform.answers["bank"] = lambda _: httpx.Response(404, json={"message": "Not found."})
     async with platform.client() as blaaiz:
-        with pytest.raises(UnprocessableEntityError, match="bank id is invalid"):
-            await blaaiz.payouts.initiate(payout(merchant_reference="order-1"))
-    assert 1 == len(platform.sent)
+        made = await blaaiz.payouts.initiate(payout())
+        assert [made.merchant_reference] == list(platform.rows)
+        with pytest.raises(OutcomeUnknownError, match="can't be told from something else"):
+            await blaaiz.payouts.initiate(payout(merchant_reference=made.merchant_reference))
 
 
 async def test_another_bank_or_address_under_a_used_reference_is_never_told_as_done() -> None:
