@@ -7,10 +7,11 @@ import itertools
 import logging
 import secrets
 import traceback
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from enum import Enum
 from pathlib import PurePath
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 import anyio
 from attrs import frozen
@@ -24,13 +25,18 @@ from blaaiz_async.webhooks.seen import MemorySeenStore, SeenStore
 E = TypeVar("E", bound=Event)
 F = TypeVar("F", bound=Event)
 
-Handler = Callable[[E], Awaitable[object]]
-"""Does what an event asks for. Raising means that it couldn't, and the event comes again."""
+Handler = Callable[[E], Awaitable[object] | None]
+"""Does what an event asks for. Raising means that it couldn't, and the event comes again. It may be a plain function,
+which holds up the event loop while it runs."""
 
 GRACE = 30.0
 """Seconds by which a claim outlasts the longest handling."""
 
 log = logging.getLogger("blaaiz_async")
+
+
+_UNSTARTED = (Generator, AsyncGenerator, AbstractContextManager, AbstractAsyncContextManager)
+"""What a handler may return that has done nothing yet."""
 
 
 @frozen
@@ -66,7 +72,7 @@ class Handlers:
         """Return a decorator that adds a handler for events of these classes; a base class stands for all below it.
 
         Args:
-            kinds: Event classes, or unions of them. `Event` itself stands for all there are.
+            kinds: Event classes. `Event` itself stands for all there are.
             name: By what it is remembered that this handler has succeeded; the function's module and name by default.
 
         Raises:
@@ -80,7 +86,8 @@ class Handlers:
             called = name or f"{handler.__module__}.{getattr(handler, '__qualname__', type(handler).__qualname__)}"
             if any(each.name == called for each in self._entries):
                 raise ConfigurationError(f"there is a handler named {called} already; give this one a name of its own")
-            if inspect.isasyncgenfunction(handler) or inspect.isgeneratorfunction(handler):
+            call = handler if inspect.isroutine(handler) else type(handler).__call__
+            if inspect.isasyncgenfunction(call) or inspect.isgeneratorfunction(call):
                 raise ConfigurationError(f"the handler {called} has a yield in it, so that calling it doesn't run it")
             self._entries.append(_Entry(classes, handler, called))
             self._matching.clear()
@@ -198,8 +205,13 @@ class Handling:
                 continue
             try:
                 # A plain function has done its work when it returns: to await that would fail, and repeat the work.
-                if inspect.isawaitable(work := each.handler(event)):
+                work: Any = each.handler(event)
+                if inspect.isawaitable(work):
                     await work
+                elif isinstance(work, _UNSTARTED):
+                    kind = type(cast("object", work)).__name__
+                    log.error("the handler %s did nothing on %r: it returned a %s; await it inside", each.name, event, kind)
+                    return False
             except Exception as error:  # noqa: BLE001  # whatever it was, the event comes again
                 log.error("the handler %s failed on %r: %s", each.name, event, _where(error))  # noqa: TRY400  # no values
                 return False

@@ -94,7 +94,7 @@ class Inbox:
         """Return the first event of a class whose fields have these values: one that it remembers, or the next to come.
 
         Args:
-            kind: Its class, a base class, or a union.
+            kind: Its class, or a base class.
             deadline: Seconds after which it gives up.
             where: Tells your event from others by more than equal fields: `lambda event: event.transaction_amount > 100`.
             **fields: Name fields or properties that tell your event from older ones, such as `customer_id` and `new_status`.
@@ -113,7 +113,7 @@ class Inbox:
         """Return what the `news` of a wait takes: it cuts the wait for the next look short when a fitting event comes.
 
         Args:
-            kind: Its class, a base class, or a union.
+            kind: Its class, or a base class.
             where: Tells your event from others by more than equal fields.
             **fields: The values that its fields must have, such as `customer_id`.
 
@@ -151,6 +151,8 @@ class Inbox:
 
 def _wanted(kind: type[Event], fields: Mapping[str, Any], where: Callable[[Any], bool] | None) -> _Wanted:
     kinds = event_classes([kind])
+    if inspect.iscoroutinefunction(where):
+        raise ConfigurationError("where is a plain function: what it returns isn't awaited")
     # A name that no event has would be waited for until the deadline.
     known = [name for name in fields if all(inspect.isdatadescriptor(getattr(each, name, None)) for each in kinds)]
     if unknown := sorted(fields.keys() - known):

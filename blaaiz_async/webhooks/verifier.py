@@ -91,6 +91,8 @@ class WebhookVerifier:
                 signature, timestamp = _in_any_case(headers)
         except AttributeError:
             raise ConfigurationError(_NO_HEADERS) from None
+        if not isinstance(cast("object", signature), str) or not isinstance(cast("object", timestamp), str):
+            raise ConfigurationError(_NO_HEADERS)
         now = self._clock()
         if not self.has_signed(body, signature=signature, timestamp=timestamp):
             raise WebhookVerificationError(

@@ -150,6 +150,14 @@ async def test_a_condition_of_the_callers_own_tells_events_apart_and_its_fault_i
     assert ["e3"] == handled
 
 
+async def test_a_condition_that_would_have_to_be_awaited_is_refused() -> None:
+    async def never(_: Event) -> bool:
+        return False
+
+    with pytest.raises(ConfigurationError, match="plain function"):
+        await inbox().wait_for(Event, where=cast("Any", never))
+
+
 async def test_everyone_who_waits_for_an_event_gets_it() -> None:
     box, found = inbox(), list[str]()
 

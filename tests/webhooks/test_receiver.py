@@ -1,6 +1,8 @@
 """The receiver: each event is handled to success once, nothing forged is, and the answers bring back what must come back."""
 
 import asyncio
+import contextlib
+import functools
 import json
 import logging
 import math
@@ -374,9 +376,24 @@ def test_a_handler_that_would_never_run_is_refused() -> None:
     def yields_too(event: Event) -> Iterator[None]:
         yield
 
-    for wrong in (yields, yields_too):
+    class YieldsWhenCalled:
+        async def __call__(self, event: Event) -> AsyncIterator[None]:
+            yield
+
+    for wrong in (yields, yields_too, YieldsWhenCalled()):
         with pytest.raises(ConfigurationError, match="yield"):
             Handlers().on(Event)(cast("Any", wrong))
+
+
+async def test_a_handler_that_returns_what_was_never_run_has_failed(caplog: pytest.LogCaptureFixture) -> None:
+    async def yields(event: Event) -> AsyncIterator[None]:
+        yield
+
+    for wrong in (functools.partial(yields), contextlib.asynccontextmanager(yields)):
+        handlers = Handlers()
+        handlers.on(Event, name="wrong")(cast("Any", wrong))
+        assert 500 == await send(webhook_app(verifier(), handlers), delivery("e1"))
+    assert 2 == caplog.text.count("the handler wrong did nothing")
 
 
 async def test_a_documented_event_that_passes_its_handlers_by_is_told_as_an_error(caplog: pytest.LogCaptureFixture) -> None:

@@ -144,7 +144,7 @@ def test_a_body_that_is_none_is_refused_with_what_to_give(wrong: Any) -> None:
 
 def test_headers_that_are_no_mapping_of_str_are_refused_with_what_to_give() -> None:
     of_asgi = [(name.lower().encode(), value.encode()) for name, value in signed().items()]
-    wrong: list[Any] = [of_asgi, None, dict(of_asgi)]
+    wrong: list[Any] = [of_asgi, None, dict(of_asgi), {name: value.encode() for name, value in signed().items()}]
     for headers in wrong:
         with pytest.raises(ConfigurationError, match=r"value\.decode"):
             verifier().receive(BODY, headers)
