@@ -107,7 +107,8 @@ class Window:
     def melts_in(self, now: float, reserve: float, free: int) -> float:
         """Return in how many seconds the melting reserve lets one more bulk call through, or a slot comes back."""
         kept = reserve * self.limit
-        melting = (self._melting(now, kept) - (free - 1)) / (2 * kept) * self.length
+        spare = (free - 1) * self.length / kept  # the time for which what is left over is people's share
+        melting = self._refilled_in(now, kept) - min((spare + reserve * self.length) / 2, spare)
         last = self.next_return(now) - now
         if free == 1:
             melting = max(melting, last - self.length / self.limit)
@@ -116,8 +117,14 @@ class Window:
     def _melting(self, now: float, kept: float) -> float:
         """Return what interactive calls may need until the reserve is refilled: twice their share of the slots till then.
 
-        Half the time in which slots that come back evenly refill it is taken off: beside those, one or two are enough.
+        Half the time in which slots that come back evenly refill it is taken off, for beside those one or two are enough;
+        but never less than their share, for after a burst none comes back until all do.
         """
+        refilled_in = self._refilled_in(now, kept)
+        evenly = kept * self.length / self.limit
+        return kept * max(2 * (refilled_in - evenly / 2), refilled_in) / self.length
+
+    def _refilled_in(self, now: float, kept: float) -> float:
         place = math.ceil(kept) - 1
         if place < 0:
             return 0.0
@@ -127,8 +134,7 @@ class Window:
             refilled = self._foreign_until
         else:
             refilled = now + self.length
-        evenly = kept * self.length / self.limit
-        return 2 * kept * max(0.0, refilled - now - evenly / 2) / self.length
+        return max(0.0, refilled - now)
 
     def correct(self, now: float, count: Count) -> None:
         """Take over what the platform counted: its limit, and the calls that aren't ours."""

@@ -125,17 +125,22 @@ local function next_return(window)
   return soonest
 end
 
--- As Window._melting.
-local function melting(window)
-  local kept = ask.reserve * window.limit
+-- As Window._refilled_in.
+local function refilled_in(window, kept)
   local place = math.ceil(kept) - 1
   if place < 0 then
     return 0
   end
   local refilled = place < window.ours and score_at(window, place) or window.foreign > 0 and window.foreign_until
     or now + window.length
-  local evenly = kept * window.length / window.limit
-  return 2 * kept * math.max(0, refilled - now - evenly / 2) / window.length
+  return math.max(0, refilled - now)
+end
+
+-- As Window._melting.
+local function melting(window)
+  local kept = ask.reserve * window.limit
+  local refilled, evenly = refilled_in(window, kept), kept * window.length / window.limit
+  return kept * math.max(2 * (refilled - evenly / 2), refilled) / window.length
 end
 
 -- How many slots bulk must leave: as Window.reserved.
@@ -225,7 +230,8 @@ if want_bulk > 0 then
     if left < 1 then
       lacks = last
     elseif left - 1 < reserved(window) then
-      lacks = (melting(window) - (left - 1)) / (2 * kept) * window.length
+      local spare = (left - 1) * window.length / kept
+      lacks = refilled_in(window, kept) - math.min((spare + ask.reserve * window.length) / 2, spare)
       if left < 2 then
         lacks = math.max(lacks, last - window.length / window.limit)
       end
