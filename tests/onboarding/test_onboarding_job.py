@@ -398,11 +398,12 @@ def test_results_never_replace_the_input_or_the_job_database(tmp_path: Path, bas
 
 def test_two_processes_never_work_on_one_job(tmp_path: Path, sandbox: Sandbox, base_url: str) -> None:
     file = write_jsonl(tmp_path, list(map(individual, range(20))))
-    sandbox.latency = 0.05
+    sandbox.latency = 2.0  # so that the first still works when the second has started, however slow the machine
     first = start("onboard", file, "--limits", "raised", base_url=base_url)
     assert wait_until(lambda: len(sandbox.journal) >= 5, first)
 
     second = onboard(file, base_url)
+    sandbox.latency = 0.0
     first.communicate(timeout=60)
 
     assert 2 == second.returncode
@@ -416,7 +417,7 @@ def test_the_job_database_may_be_postgresql(tmp_path: Path, sandbox: Sandbox, ba
     rows = [*map(individual, range(12)), business(1)]
     file = write_jsonl(tmp_path, rows)
     database = ("--job-db", os.environ["BLAAIZ_TEST_POSTGRES"])
-    sandbox.latency = 0.5  # so that the first still works when the second has started
+    sandbox.latency = 2.0  # so that the first still works when the second has started
     process = start("onboard", file, "--limits", "raised", *database, base_url=base_url)
     assert wait_until(lambda: len(sandbox.journal) >= 20, process)
     assert 2 == onboard(file, base_url, *database).returncode  # another process works on it
