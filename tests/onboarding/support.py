@@ -11,6 +11,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 import blaaiz_async
 from blaaiz_async.sandbox import Sandbox
 
@@ -122,13 +124,13 @@ def start(*args: str | Path, base_url: str) -> "subprocess.Popen[str]":
     )
 
 
-def wait_until(holds: Callable[[], bool], process: "subprocess.Popen[str]") -> bool:
-    """Wait until something holds or the process has ended; tells which."""
-    while process.poll() is None:
-        if holds():
-            return True
+def wait_until(holds: Callable[[], bool], process: "subprocess.Popen[str]") -> None:
+    """Wait until something holds; a process that ends before that fails the test with what it printed."""
+    while not holds():
+        if process.poll() is not None:
+            printed, errors = process.communicate()
+            pytest.fail(f"the command ended with {process.returncode}: {printed}{errors}")
         time.sleep(0.002)
-    return False
 
 
 def results(file: Path) -> dict[str, dict[str, str]]:

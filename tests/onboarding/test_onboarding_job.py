@@ -85,7 +85,7 @@ def test_killed_at_any_moment_it_ends_with_every_customer_exactly_once(
     for _ in range(5):
         process = start("onboard", file, "--limits", "raised", base_url=base_url)
         target = len(sandbox.journal) + random.randrange(10, 45)
-        assert wait_until(partial(_has_calls, sandbox, target), process)
+        wait_until(partial(_has_calls, sandbox, target), process)
         process.kill()
         process.communicate()
 
@@ -248,7 +248,7 @@ def test_asked_to_stop_it_finishes_calls_and_says_how_to_go_on(
     file = write_jsonl(tmp_path, rows)
     sandbox.latency = 0.02
     process = start("onboard", file, "--limits", "raised", base_url=base_url)
-    assert wait_until(lambda: len(sandbox.journal) >= 60, process)
+    wait_until(lambda: len(sandbox.journal) >= 60, process)
     process.send_signal(name)
     out, err = process.communicate(timeout=60)
 
@@ -272,7 +272,7 @@ def test_asked_twice_it_does_not_wait_for_calls_that_hang(tmp_path: Path, sandbo
     file = write_jsonl(tmp_path, rows)
     sandbox.faults.add("customers_attach_files", Fault.hang(), times=100)
     process = start("onboard", file, "--limits", "raised", base_url=base_url)
-    assert wait_until(lambda: sandbox.journal.count("files_get_presigned_url") >= 48, process)
+    wait_until(lambda: sandbox.journal.count("files_get_presigned_url") >= 48, process)
     process.send_signal(signal.SIGINT)
     assert process.stderr is not None
     while not process.stderr.readline().startswith("Stopping"):
@@ -297,7 +297,7 @@ def test_no_personal_data_reaches_the_database_the_output_or_the_results(
     sandbox.faults.add("customers_submit", Fault.after_commit(502), times=1)
     sandbox.latency = 0.02
     process = start("onboard", file, "--limits", "raised", base_url=base_url)
-    assert wait_until(lambda: len(sandbox.journal) >= 25, process)
+    wait_until(lambda: len(sandbox.journal) >= 25, process)
     process.kill()
     killed = "".join(process.communicate())
     left_behind = _bytes_of_database(file)
@@ -400,7 +400,7 @@ def test_two_processes_never_work_on_one_job(tmp_path: Path, sandbox: Sandbox, b
     file = write_jsonl(tmp_path, list(map(individual, range(20))))
     sandbox.latency = 2.0  # so that the first still works when the second has started, however slow the machine
     first = start("onboard", file, "--limits", "raised", base_url=base_url)
-    assert wait_until(lambda: len(sandbox.journal) >= 5, first)
+    wait_until(lambda: len(sandbox.journal) >= 5, first)
 
     second = onboard(file, base_url)
     sandbox.latency = 0.0
@@ -419,7 +419,7 @@ def test_the_job_database_may_be_postgresql(tmp_path: Path, sandbox: Sandbox, ba
     database = ("--job-db", os.environ["BLAAIZ_TEST_POSTGRES"])
     sandbox.latency = 2.0  # so that the first still works when the second has started
     process = start("onboard", file, "--limits", "raised", *database, base_url=base_url)
-    assert wait_until(lambda: len(sandbox.journal) >= 20, process)
+    wait_until(lambda: len(sandbox.journal) >= 20, process)
     assert 2 == onboard(file, base_url, *database).returncode  # another process works on it
     process.kill()
     process.communicate()
