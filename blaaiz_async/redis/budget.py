@@ -175,6 +175,8 @@ class RedisRateBudget:
         except BaseException as error:
             if self._lanes.leave(priority, waiter):
                 self.unanswered(sent=False)
+            elif not self._busy():
+                self._kick.set()
             if isinstance(error, TimeoutError):
                 raise NoSlotInTimeError(max(0.0, self._ask_at[priority] - self._now())) from None
             raise
@@ -216,6 +218,7 @@ class RedisRateBudget:
             with contextlib.suppress(LostError):
                 await self._link.run(_SCRIPT, self._keys, self._ask(leaves=True))
         await self._link.aclose()
+        self._settled_at = math.inf  # from here on it is alone, and waits for nobody
         self._kick.set()
 
     async def __aenter__(self) -> Self:

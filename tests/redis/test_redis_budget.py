@@ -383,6 +383,23 @@ async def test_nobody_is_refused_who_can_wait_until_all_have_told_redis_again(
     assert 10 == await crowd(budget, platform, tells=False)
 
 
+async def test_a_budget_closed_while_the_fleet_settles_serves_who_waits_and_then_rests(
+    start: Start, redis_server: RedisServer
+) -> None:
+    budget = start(per_minute=6, minute=6.0, processes=1)
+    await budget.acquire()
+    budget.answered(200, {})
+    await forget(redis_server, "everything")
+    callers = [asyncio.create_task(budget.acquire("bulk")) for _ in range(9)]
+    await until(lambda: budget._settled_at < math.inf)
+    budget._settled_at = budget._now() + 0.2  # the silence in which nobody takes a slot
+    await budget.aclose()
+    await until(lambda: any(each.done() for each in callers))
+    for each in callers:
+        each.cancel()
+    await until(lambda: not budget._running)
+
+
 @pytest.mark.parametrize(("processes", "second"), [(8, 8 * 7), (None, 8 * 60)])
 async def test_processes_that_never_reached_redis_send_a_probe_each_and_say_what_they_go_by(
     start: Start, processes: int | None, second: int, caplog: pytest.LogCaptureFixture
