@@ -154,7 +154,8 @@ def _wanted(kind: type[Event], fields: Mapping[str, Any], where: Callable[[Any],
     if inspect.iscoroutinefunction(where):
         raise ConfigurationError("where is a plain function: what it returns isn't awaited")
     # A name that no event has would be waited for until the deadline.
-    known = [name for name in fields if all(inspect.isdatadescriptor(getattr(each, name, None)) for each in kinds)]
+    public = [name for name in fields if not name.startswith("_")]
+    known = [name for name in public if all(inspect.isdatadescriptor(getattr(each, name, None)) for each in kinds)]
     if unknown := sorted(fields.keys() - known):
         raise ConfigurationError(f"{_names(kinds)} has no field {' and no '.join(unknown)} to wait by")
     ids = {name: str(value) for name, value in fields.items() if isinstance(value, UUID)}  # events hold them as they came

@@ -145,10 +145,13 @@ class WebhookApp:
             log.warning("a delivery was refused: %s", error)
             await _send(send, 400)
             return
-        outcome = await self._take(event, body)
-        status = _STATUS[outcome]
-        if status != 204 and outcome is not Outcome.RUNNING and event.name.startswith(ONCE):
-            log.error("%r won't come again: the platform delivers it once; a queue keeps such until they are handled", event)
+        outcome = Outcome.FAILED
+        try:
+            outcome = await self._take(event, body)
+        finally:  # also when the server stops and cancels it
+            status = _STATUS[outcome]
+            if status != 204 and outcome is not Outcome.RUNNING and event.name.startswith(ONCE):
+                log.error("%r won't come again: the platform delivers it once; a queue keeps such till they are done", event)
         await _send(send, status, _RETRY_AFTER if status == 503 else ())
 
     async def _take(self, event: Event, body: bytes) -> Outcome:

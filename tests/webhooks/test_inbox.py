@@ -84,9 +84,10 @@ async def test_the_deadline_ends_the_wait_and_the_error_shows_no_value() -> None
     assert set() == box._waiters
 
 
-async def test_a_field_that_no_event_has_is_refused_at_once() -> None:
-    with pytest.raises(ConfigurationError, match="customerid"):
-        await inbox().wait_for(CustomerStatusChanged, customerid="a")
+@pytest.mark.parametrize("field", ["customerid", "_keys"])
+async def test_a_field_that_no_event_has_is_refused_at_once(field: str) -> None:
+    with pytest.raises(ConfigurationError, match=field):
+        await inbox().wait_for(CustomerStatusChanged, **cast("Any", {field: "a"}))
 
 
 async def test_an_id_may_be_given_as_a_uuid() -> None:

@@ -335,6 +335,20 @@ async def test_what_nobody_handles_or_nobody_knows_is_answered_with_success() ->
     assert ["unknown", "brand.new"] == [each.name for each in unknown]
 
 
+async def test_what_is_delivered_once_and_cut_off_is_told_as_a_loss(caplog: pytest.LogCaptureFixture) -> None:
+    handlers = Handlers()
+
+    @handlers.on(Event)
+    async def hang(event: Event) -> None:
+        del event
+        await anyio.sleep_forever()
+
+    body = b'{"type": "auto_deposit_email.active", "event_id": "a1", "email": "ada@example.com", "status": "ACTIVE"}'
+    with anyio.move_on_after(0.05):
+        await send(webhook_app(verifier(), handlers), signed_delivery(body))
+    assert "auto_deposit_email.active:a1) won't come again" in caplog.text
+
+
 def signed_delivery(body: bytes) -> Delivery:
     given = signed(body)
     return Delivery(key="", body=body, timestamp=given["X-Blaaiz-Timestamp"], signature=given["X-Blaaiz-Signature"])
@@ -442,7 +456,7 @@ async def test_an_event_writes_no_line_of_its_own_into_the_log(caplog: pytest.Lo
     body = json.dumps({"event": forged, "event_id": f"{forged}é"}).encode()
     assert 204 == await send(webhook_app(verifier(), Handlers()), signed_delivery(body))
     (message,) = (each.getMessage() for each in caplog.records)
-    assert r"x\x0aERROR a fake line\x1b[2J\x202e\x2028" in message
+    assert r"x\nERROR a fake line\x1b[2J\u202e\u2028" in message
     assert message.isprintable()
     assert "é" in message
 
