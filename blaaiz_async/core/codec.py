@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache
+from functools import cache, lru_cache
 from typing import Annotated, Any, ClassVar, Self, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
@@ -67,7 +67,7 @@ def printable(text: str) -> str:
     """Escape what could rewrite a terminal or begin a line of its own: what the platform sends may hold anything."""
     if text.isprintable():
         return text
-    return "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in text)
+    return "".join(letter if letter.isprintable() else letter.encode("unicode_escape").decode() for letter in text)
 
 
 @frozen(kw_only=True, repr=False)
@@ -297,7 +297,7 @@ def read_fields(payload: Mapping[str, Any], readers: FieldReaders) -> dict[str, 
     It raises anything, and doesn't miss what is required: `decode` then says where.
     """
     extra: dict[str, Any] = {}
-    fields: dict[str, Any] = {"keys": frozenset(payload), "extra": extra}
+    fields: dict[str, Any] = {"keys": _key_set(tuple(payload)), "extra": extra}
     for name, value in payload.items():
         reading = readers.get(name)
         if reading is None:
@@ -306,6 +306,12 @@ def read_fields(payload: Mapping[str, Any], readers: FieldReaders) -> dict[str, 
         own, as_it_is, read, kind = reading
         fields[own] = value if type(value) in as_it_is else read(value, kind)
     return fields
+
+
+@lru_cache(1024)
+def _key_set(keys: tuple[str, ...]) -> frozenset[str]:
+    """Return the set of an object's keys, one for all objects of a form: it takes more memory than the record itself."""
+    return frozenset(keys)
 
 
 def _fast_answer_reader(cls: type[Any], reader: cattrs.Converter) -> Callable[[Any, Any], Any]:
@@ -329,7 +335,7 @@ def _exact_answer_reader(cls: type[Any], reader: cattrs.Converter) -> Callable[[
             raise TypeError(expected("an object", payload))
         given = cast("dict[str, Any]", payload)
         record = read(given, cls)
-        keys = frozenset(given)
+        keys = _key_set(tuple(given))
         # The record is frozen for everyone else; it is still being made here.
         object.__setattr__(record, "_keys", keys)
         if unknown := keys - names:

@@ -44,6 +44,8 @@ class _Entry:
     kinds: tuple[type[Event], ...]
     handler: Handler[Any]
     name: str
+    mark: str
+    """What stands for its name in a store."""
 
 
 class Handlers:
@@ -89,7 +91,7 @@ class Handlers:
             call = handler if inspect.isroutine(handler) else type(handler).__call__
             if inspect.isasyncgenfunction(call) or inspect.isgeneratorfunction(call):
                 raise ConfigurationError(f"the handler {called} has a yield in it, so that calling it doesn't run it")
-            self._entries.append(_Entry(classes, handler, called))
+            self._entries.append(_Entry(classes, handler, called, _digest(called)))
             self._matching.clear()
             return handler
 
@@ -200,7 +202,7 @@ class Handling:
         """Run the handlers until one fails, and tell whether none did."""
         for each in matching:
             # Also of one alone: it may have succeeded beside another that failed then and is gone since.
-            mark = _digest(f"{key}:{each.name}")
+            mark = f"{key}:{each.mark}"
             if await self._seen.is_done(mark):
                 continue
             try:

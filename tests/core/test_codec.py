@@ -134,6 +134,12 @@ def test_unknown_keys_are_kept_and_absent_is_not_null() -> None:
     assert thing == pickle.loads(pickle.dumps(thing))
 
 
+def test_records_of_one_form_share_what_tells_their_keys() -> None:
+    one, other, longer = (codec.decode(sent, Thing) for sent in ({"id": "a"}, {"id": "b"}, {"id": "c", "text": None}))
+    assert one._keys is other._keys
+    assert (False, True) == (one.holds("text"), longer.holds("text"))
+
+
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=-(10**20), max_value=10**20))
 def test_a_decimal_travels_both_ways_exactly_as_written(number: Decimal) -> None:
     assert str(number) == str(codec.from_json(codec.to_json({"n": number}))["n"])
