@@ -70,6 +70,7 @@ def test_all_is_well_for_one_token_and_one_call(tmp_path: Path) -> None:
         ({TOKEN: Fault.not_json()}, {}, UNTOLD, f"{TOKEN}: ", "is the platform's"),
         ({}, {"BLAAIZ_BASE_URL": "http://127.0.0.1:9"}, UNTOLD, f"APIConnectionError: {TOKEN}", "is reached"),
         ({LISTING: Fault.status(403)}, {}, DENIED, "it needs the scope currency:read", "set BLAAIZ_SCOPES"),
+        ({LISTING: Fault.status(401)}, {}, DENIED, f"{LISTING} answered 401", "refuses their token"),
         ({LISTING: Fault.before_commit(503)}, {}, DENIED, f"ServerError: {LISTING} answered 503", "try again"),
         ({LISTING: Fault.not_json()}, {}, DENIED, LISTING, "is the platform's"),
     ],

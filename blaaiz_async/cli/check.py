@@ -122,7 +122,9 @@ async def _look(environment: EnvironmentChoice, base_url: str | None) -> Checked
     ):
         error, headers = await _asked(blaaiz, settings.scopes, token)
         given = blaaiz.statistics().token is not None
-    problem, remedy = (None, None) if error is None else (f"{type(error).__name__}: {_one_line(error)}", _remedy(error))
+    problem, remedy = None, None
+    if error is not None:
+        problem, remedy = f"{type(error).__name__}: {_one_line(error)}", _remedy(error, token_given=given)
     refused = isinstance(error, APIStatusError) and error.status_code in REFUSED
     limited = isinstance(error, RateLimitError)  # the platform answers, and knows us
     return Checked(
@@ -163,7 +165,7 @@ async def _asked(
     return None, answer.headers
 
 
-def _remedy(error: "BlaaizError") -> str:
+def _remedy(error: "BlaaizError", *, token_given: bool) -> str:
     """Say what to do."""
     from blaaiz_async.errors import APIStatusError, PermissionDeniedError
 
@@ -173,6 +175,8 @@ def _remedy(error: "BlaaizError") -> str:
         needs_scope = isinstance(error, PermissionDeniedError) and error.scopes
         if needs_scope or "scope" in error.message.lower():
             return "set BLAAIZ_SCOPES to the scopes that the credential holds"
+        if error.status_code in REFUSED and token_given:
+            return "the credentials work, but the API refuses their token: see that the address is right, and ask Blaaiz"
         if error.status_code in REFUSED:
             return "check BLAAIZ_CLIENT_ID and BLAAIZ_CLIENT_SECRET, that they are this environment's, and the IP allow list"
     return "see that this address is reached and is the platform's, and try again"
