@@ -5,7 +5,7 @@
 -- lease, which a living process renews; a killed one's comes back a window and a grace later.
 --
 -- KEYS  minute, hour, processes, waiting, state
--- ARGV  JSON, see RedisRateBudget._ask
+-- ARGV  JSON, see RedisRateBudget._ask; and one argument more if Redis didn't know this script
 -- Returns numbers only: {moment of this exchange, interactive granted, bulk granted, ms until the next may come for
 --   interactive, for bulk, minute limit, minute used, hour limit, hour used, processes, ms of pause left, ms of settling
 --   left}; 0 for the moment asks the process to send all it holds.
@@ -31,7 +31,8 @@ local function settle()
 end
 
 -- Redis's memory may be gone, in whole or in part: then nobody counts as known, and all tell again what they hold. Or it
--- may be an older one, from a snapshot or a replica that lagged: then whoever was heard since finds that it isn't known.
+-- may be an older one, from a snapshot or a replica that lagged: then whoever was heard since finds that it isn't known,
+-- and until then nobody knows what it lacks. No snapshot has the scripts, so whoever asks first has to send this one.
 local held = redis.call('ZCARD', KEYS[1]) .. ':' .. redis.call('ZCARD', KEYS[2])
 if held ~= (known[1] or ask.seen == 0 and '0:0') then
   redis.call('DEL', processes)
@@ -41,7 +42,7 @@ end
 if (tonumber(redis.call('ZSCORE', processes, ask.process) or 0)) < ask.seen then
   return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 end
-if ask.settles then
+if ask.settles or ARGV[2] and redis.call('ZCARD', processes) > 0 then
   settle()
 end
 

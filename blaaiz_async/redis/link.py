@@ -84,7 +84,7 @@ class Link:
         return not self.lost or self._now() >= self.retry_at
 
     async def run(self, script: Script, keys: list[str], *arguments: bytes | str | int) -> Any:
-        """Run a script in one round trip. Raises LostError."""
+        """Run a script in one round trip; a Redis that doesn't know it is told so by one argument more. Raises LostError."""
         if not on_asyncio():
             raise ConfigurationError("blaaiz_async.redis runs under asyncio only; under trio, use RateBudget")
         if self.closed:
@@ -94,8 +94,8 @@ class Link:
             async with asyncio.timeout(self._timeout):
                 try:
                     reply = await self._client.execute_command("EVALSHA", script.digest, len(keys), *keys, *arguments)
-                except NoScriptError:  # a new Redis, or one that was flushed
-                    reply = await self._client.execute_command("EVAL", script.text, len(keys), *keys, *arguments)
+                except NoScriptError:  # a new Redis, one that was flushed, or one that began anew with an older memory
+                    reply = await self._client.execute_command("EVAL", script.text, len(keys), *keys, *arguments, "new")
         except (RedisError, OSError, TimeoutError) as error:
             self._lose(error)
             raise LostError from None  # the cause may show the address with its credentials

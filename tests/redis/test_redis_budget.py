@@ -282,6 +282,25 @@ async def test_what_redis_forgets_of_an_idle_process_is_not_granted_again(
     assert (60, 60, 60) == (got, await held(redis_server.url), await held(redis_server.url, "hour"))
 
 
+async def test_who_asks_first_is_not_given_what_redis_forgot_of_others_since_its_snapshot(
+    start: Start, redis_server: RedisServer
+) -> None:
+    asking, idle = (start(minute=12.0, reserve=0.0) for _ in range(2))
+    got = 52
+    for budget, calls in ((idle, 1), (asking, 1), (idle, 50)):
+        for _ in range(calls):
+            await budget.acquire()
+            budget.answered(200, {})
+        await until(lambda: reported(asking) and reported(idle))
+        if budget is asking:
+            await snapshot(redis_server)  # all of `asking` is in it, and all that comes is of others
+    await forget(redis_server, "since the snapshot")
+    got += await take(asking, "interactive")
+    await until(lambda: not asking._alone)
+    got += await take(asking, "interactive")
+    assert 60 == got
+
+
 async def test_a_process_is_heard_while_it_holds_slots_of_the_minute_and_then_no_longer(start: Start) -> None:
     idle, closed = start(minute=1.0), start(minute=60.0)
     for budget in (idle, closed):
