@@ -49,6 +49,10 @@ class JumpingLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.now
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:
+        del timeout  # threads end in real time
+        await super().shutdown_default_executor()
+
 
 VIRTUAL = [
     pytest.param(("asyncio", {"loop_factory": JumpingLoop}), id="asyncio-virtual"),

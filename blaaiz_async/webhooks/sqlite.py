@@ -80,8 +80,12 @@ class _File:
         self._path.chmod(0o600)
         connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         settings = ("journal_mode = wal", "synchronous = full", "secure_delete = on")
-        for statement in (*(f"pragma {each}" for each in settings), *self._schema):
-            connection.execute(statement)
+        try:
+            for statement in (*(f"pragma {each}" for each in settings), *self._schema):
+                connection.execute(statement)
+        except sqlite3.Error:  # such as a file that is no database
+            connection.close()
+            raise
         return connection
 
     def _close(self) -> None:

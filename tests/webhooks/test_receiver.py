@@ -298,14 +298,15 @@ async def test_a_cancellation_of_what_a_handler_awaits_is_a_failure_and_stops_no
 
     assert 500 == await send(app_with(handler), delivery("e1"))
     tried = anyio.Event()
-    app = app_with(handler, queue=DeliveryQueue(tmp_path / "queue.sqlite"))
-    async with app.working():
-        assert 204 == await send(app, delivery("e1"))
-        with anyio.fail_after(60):
-            await tried.wait()
-        assert 204 == await send(app, delivery("e2"))
-        with anyio.fail_after(60):
-            await handled.wait()
+    async with DeliveryQueue(tmp_path / "queue.sqlite") as queue:
+        app = app_with(handler, queue=queue)
+        async with app.working():
+            assert 204 == await send(app, delivery("e1"))
+            with anyio.fail_after(60):
+                await tried.wait()
+            assert 204 == await send(app, delivery("e2"))
+            with anyio.fail_after(60):
+                await handled.wait()
 
 
 async def test_a_body_in_tiny_parts_costs_no_more_than_its_length() -> None:

@@ -299,10 +299,10 @@ async def test_mounted_with_a_queue_it_works_within_the_lifespan_around_it(tmp_p
     async def handler(event: Event) -> None:
         handled.set()
 
-    hooks = webhook_app(WebhookVerifier("s", tolerance=None), handlers, queue=DeliveryQueue(tmp_path / "queue.sqlite"))
-    one = _signed_with("s")
-    around = routed_in_starlette(hooks)
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(around), base_url="http://shop.example") as client:
+    queue, one = DeliveryQueue(tmp_path / "queue.sqlite"), _signed_with("s")
+    hooks = webhook_app(WebhookVerifier("s", tolerance=None), handlers, queue=queue)
+    transport = httpx.ASGITransport(routed_in_starlette(hooks))
+    async with queue, httpx.AsyncClient(transport=transport, base_url="http://shop.example") as client:
         assert 503 == (await client.post("/hooks", content=one.body, headers=one.headers)).status_code
         async with hooks.working():
             assert 204 == (await client.post("/hooks", content=one.body, headers=one.headers)).status_code

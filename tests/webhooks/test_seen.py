@@ -84,11 +84,12 @@ async def test_a_key_is_one_owners_until_the_lease_lapses_it_is_released_or_done
 async def test_an_error_in_a_working_block_comes_out_as_it_is(
     queued: bool, kind: type[BaseException], tmp_path: Path
 ) -> None:
-    app = webhook_app(verifier(), Handlers(), queue=DeliveryQueue(tmp_path / "q.sqlite") if queued else None)
-    for _ in range(2):  # the second finds nothing of the first
-        with pytest.raises(kind, match="mine"):
-            async with app.working():
-                raise kind("mine")
+    async with DeliveryQueue(tmp_path / "q.sqlite") as queue:
+        app = webhook_app(verifier(), Handlers(), queue=queue if queued else None)
+        for _ in range(2):  # the second finds nothing of the first
+            with pytest.raises(kind, match="mine"):
+                async with app.working():
+                    raise kind("mine")
 
 
 async def test_a_second_working_block_is_refused_while_the_first_goes_on(tmp_path: Path) -> None:
