@@ -92,6 +92,8 @@ def blaaiz_environment(
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
+    for name in ("NO_PROXY", "no_proxy"):  # a proxy of the developer's doesn't reach this machine
+        monkeypatch.setenv(name, "127.0.0.1", prepend=",")
     for name in ("BLAAIZ_SCOPES", "BLAAIZ_API_KEY"):  # of the developer's own account
         monkeypatch.delenv(name, raising=False)
     return variables

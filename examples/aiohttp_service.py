@@ -27,7 +27,7 @@ async def told(request: web.Request, handler: Callable[[web.Request], Awaitable[
     except BlaaizError as error:
         answer = problem(error)
         return web.json_response(answer.body, status=answer.status, headers=answer.headers)
-    except (msgspec.DecodeError, json.JSONDecodeError) as error:  # the body isn't JSON, or not of the expected shape
+    except (msgspec.DecodeError, json.JSONDecodeError, UnicodeDecodeError) as error:  # no JSON, or not of the expected shape
         return web.json_response({"error": str(error)}, status=400)
 
 

@@ -100,6 +100,7 @@ def test_amounts_stay_as_written(variables: dict[str, str], sandbox: Sandbox, tm
         (("webhooks.construct_event",), "has no method 'construct_event' that makes a call"),
         (("customers.get",), "customer_id is missing; usage: call customers.get CUSTOMER_ID"),
         (("customers.get", "a", "b"), "too many arguments"),
+        (("customers.get", "id=a"), "no argument id; usage: call customers.get CUSTOMER_ID"),
         (("customers.get", "a", "customer_id=b"), "customer_id is given twice"),
         (("customers.get", "customer_id=a", "--customer-id=b"), "customer_id is given twice"),
         (("customers.list", "--emial", "x"), "did you mean --email?"),
@@ -246,5 +247,5 @@ def test_every_method_that_calls_can_be_given_what_it_requires(name: str) -> Non
 def test_unknown_words_never_pass_as_arguments() -> None:
     with pytest.raises(UsageError, match="no option --limits"):
         methods.find("customers.get").bind(["x", "--limits", "1"], None)
-    assert {"customer_id": "a=b"} == methods.find("customers.get").bind(["a=b"], None)
+    assert {"customer_id": "a=b"} == methods.find("customers.get").bind(["customer_id=a=b"], None)
     assert sys.modules["blaaiz_async.cli.methods"] is methods

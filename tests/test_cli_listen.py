@@ -44,9 +44,11 @@ def post(url: str, body: bytes, headers: dict[str, str]) -> int:
 def test_deliveries_are_printed_typed_and_forgeries_refused() -> None:
     sender = WebhookSender(Sandbox())
     paid = sender.make("payout.completed", {"merchant_reference": "ORDER-7"}, example="gbp")
+    odd = sender.make("customer.status_changed", {"new_status": [1], "comment": "https://x.example/?token=a"}, checked=False)
+    asks = sender.make("payout.initiated")
     with listening(secret=f"old-secret {sender.secret}") as (url, listener):
-        sent = [paid, paid, paid.tampered(), paid.aged(), sender.make("customer.status_changed")]
-        assert [204, 204, 400, 400, 204] == [post(f"{url}/any/path", each.body, each.headers) for each in sent]
+        sent = [paid, paid, paid.tampered(), paid.aged(), sender.make("customer.status_changed"), odd, asks]
+        assert [204, 204, 400, 400, 204, 204, 204] == [post(f"{url}/any/path", each.body, each.headers) for each in sent]
         listener.send_signal(signal.SIGINT)
         printed, told = listener.communicate(timeout=30)
     assert 0 == listener.returncode
@@ -55,6 +57,9 @@ def test_deliveries_are_printed_typed_and_forgeries_refused() -> None:
     assert [True, True] == [line.endswith(f"{key}]") for line in heads]  # a replay is seen again
     assert 1 == printed.count("Z CustomerStatusChanged customer.status_changed [")
     assert "\n  merchant_reference: ORDER-7\n" in printed
+    assert "\n  differs from what is documented: new_status: expected a string, got an array\n" in printed
+    assert "\n  comment: (hidden; --json shows it)\n" in printed
+    assert "\n      answer: (hidden; --json shows it)\n" in printed
     forged, old = told.splitlines()
     assert ("the signature doesn't match" in forged, " s ago, and the tolerance is 300 s" in old) == (True, True)
     assert sender.secret not in printed + told

@@ -176,6 +176,8 @@ def test_async_tests_run_in_every_style(style: str, folder: pytest.Pytester) -> 
 
 def test_sync_tests_run_an_app_that_makes_its_own_client(folder: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BLAAIZ_SCOPES", "wallet:read")  # a developer's own settings don't leak in
+    for name in ("HTTP_PROXY", "ALL_PROXY"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
     folder.makepyfile(test_users=SYNC)
     folder.runpytest_subprocess(*NO_ASYNCIO).assert_outcomes(passed=2)
 

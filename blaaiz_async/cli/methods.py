@@ -103,6 +103,8 @@ class Method:
                 yield name, found
             elif has_value and name in self.parameters:
                 yield name, value
+            elif value and re.fullmatch("[a-z_]+", bare):
+                raise UsageError(f"{self.name} has no argument {bare}; usage: call {self.usage}")
             else:
                 yield None, word
 

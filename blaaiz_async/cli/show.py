@@ -29,14 +29,22 @@ def show(value: object, *, as_json: bool) -> None:
 
 def show_event(event: "Event", *, as_json: bool) -> None:
     """Print a webhook delivery: what it is and when it came, then its fields."""
-    kind = type(event).__name__
+    from blaaiz_async.webhooks.event import ABOUT, UnknownEvent
+
+    kind, problem, fields = type(event).__name__, None, event.payload
+    if isinstance(event, UnknownEvent):
+        problem = event.problem
+    else:
+        fields = {name: value for name, value in _fields(event) if name not in ABOUT or name in event.extra}
     if as_json:
         facts = {"type": kind, "name": event.name, "dedupe_key": event.dedupe_key, "url_kind": event.url_kind}
+        facts |= {"problem": problem} if problem else {}
         line = codec.to_json({**facts, "received_at": event.received_at, "payload": event.payload}).decode()
         typer.echo(line)
     else:
         head = f"{event.received_at:%Y-%m-%d %H:%M:%S}Z {kind} {_scalar(event.name)} [{_scalar(event.dedupe_key)}]"
-        typer.echo("\n".join([head, *_lines(event.payload)]))
+        why = [f"  differs from what is documented: {_scalar(problem)}"] if problem else []
+        typer.echo("\n".join([head, *why, *_lines(fields)]))
     sys.stdout.flush()
 
 
@@ -72,12 +80,14 @@ def _counted(total: int | None) -> str:
 
 
 def _fields(record: Any) -> Iterator[tuple[str, Any]]:
-    """Give the fields that were sent; what this version doesn't know comes last."""
+    """Give the fields that were sent, or set since; what this version doesn't know comes last."""
     kind: type[Any] = record.__class__
     hidden = secrets_of(kind)
     for each in attrs.fields(kind):
         value = getattr(record, each.name)
-        if each.name in ("extra", "_keys") or (isinstance(record, codec.Answer) and not record.holds(each.name)):
+        if each.name in ("extra", "_keys"):
+            continue
+        if isinstance(record, codec.Answer) and not record.holds(each.name) and value == each.default:
             continue
         yield each.name, HIDDEN if each.name in hidden and value is not None else value
     yield from getattr(record, "extra", {}).items()
@@ -103,6 +113,6 @@ def _scalar(value: object) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     text = str(value.value) if isinstance(value, Enum) else str(value)
-    if _SIGNED_LINK.match(text):
+    if _SIGNED_LINK.search(text):
         return HIDDEN
     return codec.printable(text)

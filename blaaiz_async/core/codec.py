@@ -200,12 +200,13 @@ def _leaves_out(default: object) -> bool:
 
 def _answer_writer(cls: type[Any], writer: cattrs.Converter) -> Callable[[Any], dict[str, Any]]:
     write = make_dict_unstructure_fn(cls, writer, extra=override(omit=True), _keys=override(omit=True))
+    absent = {each.name: each.default for each in attrs.fields(cls)}
 
     def hook(record: Any) -> dict[str, Any]:
         out = write(record)
         keys = record._keys  # noqa: SLF001  # the codec and Answer are one room
-        if keys is not None:
-            out = {name: value for name, value in out.items() if name in keys}
+        if keys is not None:  # what wasn't sent may have been set since, by attrs.evolve
+            out = {name: value for name, value in out.items() if name in keys or getattr(record, name) != absent[name]}
         return {**out, **record.extra}
 
     return hook

@@ -16,6 +16,7 @@ import hashlib
 import json
 import logging
 import sqlite3
+import sys
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -126,6 +127,7 @@ class Engine:
 
     async def open(self) -> None:
         """Open the database, making its tables if need be. Raises InputError if it can't be used."""
+        _check_sqlite(self._url)
         global _engine  # noqa: PLW0603  # workflows are module functions, and DBOS is a singleton too
         _engine = self
         # What DBOS logs at lower levels may hold an exception's text.
@@ -378,6 +380,16 @@ class _Inputs:
     def of(cls, status: WorkflowStatus) -> "_Inputs":
         args = (status.input or {"args": ("", "", "")})["args"]
         return cls(*args)
+
+
+def _check_sqlite(url: str) -> None:
+    """Raise InputError for a SQLite that can't keep DBOS's tables: under these Pythons they need its `subsec`."""
+    lacks = sys.version_info >= (3, 12) and sqlite3.sqlite_version_info < (3, 42)
+    if lacks and make_url(url).get_backend_name() == "sqlite":
+        raise InputError(
+            f"under Python 3.12 and newer a job database needs SQLite 3.42 or newer, and this Python has "
+            f"{sqlite3.sqlite_version}; use another Python, or a PostgreSQL database (--job-db)"
+        )
 
 
 def _write_ahead(url: str) -> None:

@@ -93,17 +93,22 @@ class Background:
 
     async def _handle(self, waiting: Waiting, free: anyio.Semaphore) -> None:
         delay = 0.0  # a shutdown while it is handled: whoever comes next takes it up at once
-        outcome = None
+        done = False
         try:
-            outcome = await self._handling.handle(read_event(waiting.body, waiting.received_at))
+            event = read_event(waiting.body, waiting.received_at)
+            outcome = await self._handling.handle(event)
             delay = min(FIRST_DELAY * 2 ** min(waiting.attempts - 1, 20), LONGEST_DELAY)
+            done = outcome.is_final
+            if outcome is Outcome.NO_HANDLER:  # whoever put it there had one: another version, or another app
+                done = False
+                log.error("%r has no handler in this process, and waits in the queue for one that has it", event)
         except WebhookVerificationError:
             # It was read when it came. Another version of the package may see that otherwise; it is kept for the next one.
             log.error("a delivery in the queue can't be read; it is kept")  # noqa: TRY400  # no values
             delay = LONGEST_DELAY
         finally:
             with anyio.CancelScope(shield=True):
-                await self._settle(waiting, done=outcome is not None and outcome.is_final, delay=delay)
+                await self._settle(waiting, done=done, delay=delay)
             free.release()
 
     async def _settle(self, waiting: Waiting, *, done: bool, delay: float) -> None:

@@ -7,8 +7,7 @@ import itertools
 import logging
 import secrets
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
 from enum import Enum
 from pathlib import PurePath
 from typing import Any, TypeVar, cast, overload
@@ -35,7 +34,7 @@ GRACE = 30.0
 log = logging.getLogger("blaaiz_async")
 
 
-_UNSTARTED = (Generator, AsyncGenerator, AbstractContextManager, AbstractAsyncContextManager)
+_UNSTARTED = (Coroutine, Generator, AsyncGenerator)
 """What a handler may return that has done nothing yet."""
 
 
@@ -209,8 +208,8 @@ class Handling:
                 # A plain function has done its work when it returns: to await that would fail, and repeat the work.
                 work: Any = each.handler(event)
                 if inspect.isawaitable(work):
-                    await work
-                elif isinstance(work, _UNSTARTED):
+                    work = await work
+                if isinstance(work, _UNSTARTED):
                     kind = type(cast("object", work)).__name__
                     log.error("the handler %s did nothing on %r: it returned a %s; await it inside", each.name, event, kind)
                     return False

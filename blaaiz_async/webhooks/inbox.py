@@ -16,6 +16,8 @@ from blaaiz_async.webhooks.event import Event, event_classes
 
 E = TypeVar("E", bound=Event)
 
+_NOT_AWAITED = "where is a plain function: what it returns isn't awaited"
+
 
 @frozen
 class _Wanted:
@@ -26,11 +28,16 @@ class _Wanted:
     where: Callable[[Any], bool] | None
 
     def fits(self, event: Event) -> bool:
-        return (
-            isinstance(event, self.kinds)
-            and all(getattr(event, name) == value for name, value in self.fields.items())
-            and (self.where is None or self.where(event))
-        )
+        if not isinstance(event, self.kinds):
+            return False
+        if any(getattr(event, name) != value for name, value in self.fields.items()):
+            return False
+        met: Any = self.where is None or self.where(event)
+        if inspect.isawaitable(met):
+            if inspect.iscoroutine(met):
+                met.close()
+            raise ConfigurationError(_NOT_AWAITED)
+        return bool(met)
 
     def __str__(self) -> str:
         by = f" by {', '.join(self.fields)}" if self.fields else ""  # the names alone: a value may be personal
@@ -54,9 +61,10 @@ class _Waiter:
 
 
 class Inbox:
-    """Shows the events that this process receives to those who wait for them; `handlers.on(Event)(inbox)` puts it in place.
+    """Shows the events that this process handles to those who wait for them; `handlers.on(Event)(inbox)` puts it in place.
 
-    It is of this process and event loop: where several processes receive, use `news`, which only hastens a look.
+    It is of this process and event loop: where several processes receive, or share a queue, use `news`, which only hastens
+    a look.
 
     Args:
         keep: How many of the newest events it remembers, so that one which comes before it is waited for isn't missed.
@@ -152,7 +160,7 @@ class Inbox:
 def _wanted(kind: type[Event], fields: Mapping[str, Any], where: Callable[[Any], bool] | None) -> _Wanted:
     kinds = event_classes([kind])
     if inspect.iscoroutinefunction(where):
-        raise ConfigurationError("where is a plain function: what it returns isn't awaited")
+        raise ConfigurationError(_NOT_AWAITED)
     # A name that no event has would be waited for until the deadline.
     public = [name for name in fields if not name.startswith("_")]
     known = [name for name in public if all(inspect.isdatadescriptor(getattr(each, name, None)) for each in kinds)]

@@ -249,7 +249,11 @@ def test_a_documented_answer_is_read_without_loss(example: Example) -> None:
 
     found = anyio.run(once)
     rows = list(found.items) if isinstance(found, Page) else found
-    assert same(carried(example), json.loads(codec.to_json(codec.encode(rows))))
+    documented, ours = carried(example), json.loads(codec.to_json(codec.encode(rows)))
+    if isinstance(documented, dict) and isinstance(ours, dict):  # without the key that this client made
+        made = {"merchant_reference", "idempotency_key"} - documented.keys()
+        ours = {name: value for name, value in ours.items() if name not in made}
+    assert same(documented, ours)
     # What was taken out since, or stands beside a message, stays readable in `extra`.
     assert example.superseded or isinstance(rows, Message) or [] == list(unknown(rows))
 

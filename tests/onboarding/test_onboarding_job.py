@@ -1,11 +1,13 @@
 """The job as it is used: the real command line in processes of its own, against a served sandbox."""
 
+import contextlib
 import csv
 import json
 import os
 import shutil
 import signal
 import sqlite3
+import sys
 from collections import Counter
 from collections.abc import Iterator
 from functools import partial
@@ -15,6 +17,7 @@ from typing import Any
 
 import pytest
 
+from blaaiz_async.onboarding import InputError, engine
 from blaaiz_async.sandbox import Fault, Sandbox
 from blaaiz_async.sandbox.server import running
 from tests.onboarding.support import (
@@ -429,6 +432,19 @@ def test_the_job_database_may_be_postgresql(tmp_path: Path, sandbox: Sandbox, ba
 
     assert 0 == ended.returncode, ended.stderr
     assert_each_once(sandbox, rows)
+
+
+@pytest.mark.parametrize(
+    ("python", "sqlite", "fits"), [((3, 12), (3, 41), False), ((3, 12), (3, 42), True), ((3, 11), (3, 40), True)]
+)
+def test_a_sqlite_that_cannot_keep_a_job_is_refused_in_plain_words(
+    python: tuple[int, int], sqlite: tuple[int, int], fits: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "version_info", python)
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", sqlite)
+    engine._check_sqlite("postgresql://host/name")
+    with contextlib.nullcontext() if fits else pytest.raises(InputError, match="or a PostgreSQL database"):
+        engine._check_sqlite("sqlite:///rows.job.sqlite")
 
 
 def test_the_sample_is_onboarded_by_the_embedded_sandbox_and_leaves_only_results(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any, get_args
+from typing import Any, cast, get_args
 
 import attrs
 import pytest
@@ -145,6 +145,13 @@ def test_a_field_that_is_changed_is_written_anew_and_the_rest_as_it_came() -> No
     assert isinstance(event, webhooks.CryptoDepositSuccessful)
     changed = attrs.evolve(event, fee=Decimal("2.5"), wallet_id=None)
     assert {**payload, "fee": Decimal("2.5"), "wallet_id": None} == changed.to_payload()
+
+
+def test_a_field_that_was_not_sent_is_written_once_it_is_set() -> None:
+    [payload] = [each for name, each in DOCUMENTED if name == "crypto.deposit.successful"]
+    event = receive(written({name: value for name, value in payload.items() if name != "wallet_id"}))
+    assert "wallet_id" not in event.to_payload()
+    assert "w1" == attrs.evolve(cast("webhooks.CryptoDepositSuccessful", event), wallet_id="w1").to_payload()["wallet_id"]
 
 
 def test_an_event_made_by_hand_is_written_as_the_platform_would() -> None:

@@ -155,6 +155,10 @@ async def test_a_condition_that_would_have_to_be_awaited_is_refused() -> None:
     async def never(_: Event) -> bool:
         return False
 
+    box = inbox()
+    await box(event("e1"))
+    with pytest.raises(ConfigurationError, match="plain function"):
+        await box.wait_for(Event, where=cast("Any", lambda each: (each, never(each))[1]))
     with pytest.raises(ConfigurationError, match="plain function"):
         await inbox().wait_for(Event, where=cast("Any", never))
 

@@ -11,8 +11,10 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any, cast
+from unittest.mock import MagicMock
 
 import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 from hypothesis import given, settings
@@ -404,11 +406,41 @@ async def test_a_handler_that_returns_what_was_never_run_has_failed(caplog: pyte
     async def yields(event: Event) -> AsyncIterator[None]:
         yield
 
-    for wrong in (functools.partial(yields), contextlib.asynccontextmanager(yields)):
+    async def hands_on(event: Event) -> AsyncIterator[None]:
+        return yields(event)
+
+    for wrong in (functools.partial(yields), hands_on):
         handlers = Handlers()
         handlers.on(Event, name="wrong")(cast("Any", wrong))
         assert 500 == await send(webhook_app(verifier(), handlers), delivery("e1"))
     assert 2 == caplog.text.count("the handler wrong did nothing")
+
+
+async def test_a_handler_that_forgets_an_await_has_failed(caplog: pytest.LogCaptureFixture) -> None:
+    handlers, forgotten = Handlers(), list[Awaitable[None]]()
+
+    @handlers.on(Event, name="wrong")
+    async def forgets(event: Event) -> object:
+        forgotten.append(anyio.lowlevel.checkpoint())
+        return forgotten[-1]
+
+    assert 500 == await send(webhook_app(verifier(), handlers), delivery("e1"))
+    assert "the handler wrong did nothing" in caplog.text
+    await forgotten[0]
+
+
+@pytest.mark.parametrize("result", [contextlib.ExitStack(), contextlib.AsyncExitStack(), MagicMock(), False], ids=type)
+async def test_what_a_handler_returns_that_did_its_work_counts_for_nothing(result: object) -> None:
+    handlers, handled = Handlers(), list[Event]()
+
+    @handlers.on(Event)
+    def plain(event: Event) -> Any:  # such as a cursor, or an answer, which close with a block
+        handled.append(event)
+        return result
+
+    app = webhook_app(verifier(), handlers)
+    assert [204, 204] == [await send(app, delivery("e1")) for _ in range(2)]
+    assert 1 == len(handled)
 
 
 async def test_a_documented_event_that_passes_its_handlers_by_is_told_as_an_error(caplog: pytest.LogCaptureFixture) -> None:

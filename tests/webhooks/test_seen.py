@@ -25,6 +25,8 @@ from blaaiz_async.webhooks import (
     SqliteSeenStore,
     webhook_app,
 )
+from blaaiz_async.webhooks.handling import key_of
+from blaaiz_async.webhooks.reading import read_event
 from tests.conftest import VIRTUAL
 from tests.webhooks.deliveries import Work, delivery, send, storm
 from tests.webhooks.payloads import NOW
@@ -252,6 +254,26 @@ async def test_what_waits_is_handled_to_success_once_however_often_it_fails_and_
                         app._background._news.set()
     assert {each.key: 1 for each in deliveries if each.genuine} == work.done
     assert work.failures > 100
+
+
+async def test_what_this_process_has_no_handler_for_waits_for_one_that_has(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    newer, one, work = Handlers(), delivery("e1"), Work(1)
+    newer.on(CustomerStatusChanged)(work)
+    event = read_event(one.body, AT)
+    async with DeliveryQueue(tmp_path / "q.sqlite", wall=clock) as queue:
+        await queue.put(key_of(event), one.body, AT)
+        with anyio.fail_after(60):
+            async with webhook_app(verifier(), Handlers(), queue=queue).working():
+                while "has no handler in this process" not in caplog.text:  # noqa: ASYNC110  # no bell rings
+                    await anyio.sleep(0.01)
+            assert (1, {}) == (await queue.size(), work.done)
+            clock.now += 5.0
+            async with webhook_app(verifier(), newer, queue=queue).working():
+                while await queue.size():  # noqa: ASYNC110
+                    await anyio.sleep(0.01)
+    assert {one.key: 1} == work.done
 
 
 async def test_a_shutdown_leaves_what_was_under_way_to_the_next_start(tmp_path: Path, clock: Clock) -> None:

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import ClassVar
 
-from attrs import frozen
+from attrs import field, frozen
 
 from blaaiz_async.core.codec import Answer, Id, OpenStrEnum
 from blaaiz_async.types.transactions import TransactionStatus
@@ -63,7 +63,7 @@ class InteracInstruction(Answer):
     """What the recipient of an Interac payout is asked; the answer is a secret of theirs."""
 
     question: str | None = None
-    answer: Id | None = None
+    answer: Id | None = field(default=None, repr=False)
     """The platform sends digits as a number."""
 
 
