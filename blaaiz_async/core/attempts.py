@@ -1,5 +1,6 @@
 """Sending: [budget → token → send → judge], repeated by the policy until the answer is certain or time is up."""
 
+import contextlib
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
@@ -199,15 +200,14 @@ class Attempts:
         payload, readable = reading.body(reply)
         if not 200 <= reply.status < 300:
             await self._refused(prepared, course, reading.error(operation, reply, payload), token)
-        # A read tells what there is, a keyed write what it made: an empty body was lost on the way, and is no empty list.
-        lost = operation.safety in (Safety.READ, Safety.KEYED) and payload is None and reply.status != 204
-        if readable and not (lost and prepared.repeatable):
+        # The platform says something with every success; object stores don't. An empty body was lost on the way.
+        lost = payload is None and reply.status != 204 and prepared.authorized
+        if readable and not lost:
             return payload
-        if not prepared.repeatable:
-            text = f"answered {reply.status}, but the body can't be read"
-            raise OutcomeUnknownError(operation.id, text, status_code=reply.status)
-        _may_have_been_done(prepared, course)
         problem = "the body is empty" if readable else "the body is no JSON"
+        if not prepared.repeatable:
+            raise OutcomeUnknownError(operation.id, f"answered {reply.status}, but {problem}", status_code=reply.status)
+        _may_have_been_done(prepared, course)
         raise Again(ResponseDecodeError(operation.id, "", problem, status_code=reply.status))
 
     async def _refused(self, prepared: Prepared, course: Course, error: APIStatusError, token: Token | None) -> NoReturn:
@@ -217,7 +217,8 @@ class Attempts:
             paced = self.budget is not None and operation.limited  # the budget pauses everyone
             raise Again(error, wait=0.0 if paced else error.retry_after or None)  # "at once" isn't believed
         if status == 401 and token is not None:
-            await self.tokens.refused(token)
+            with contextlib.suppress(TimeoutError):
+                await in_time(self.tokens.refused(token), course.deadline)
             first, course.refused_token = not course.refused_token, True
             if first or course.unsettled:  # tokens may be revoked more than once, and what is unsettled must be settled
                 raise Again(error, wait=0.0 if first else None)
@@ -229,7 +230,7 @@ class Attempts:
             raise Again(error)
         if status == 409 and operation.key is not None and operation.key.header:
             # A key in a header replays, so a conflict means that the first one with it is still under way.
-            course.unsettled = True
+            course.perhaps_sent = course.unsettled = True
             text = f"the first request with this key is still under way: {error}"
             raise Again(OutcomeUnknownError(operation.id, text, status_code=status)) from error
         if operation.recovery is not None and operation.recovery.echo(error):

@@ -55,6 +55,8 @@ class BudgetStatistics:
     """Processes that share it, as far as known."""
     lost: bool = False
     """Whether what they share it through can't be reached, so that this process keeps to its part."""
+    age: float = 0.0
+    """Seconds since the numbers were told; a process that rests isn't told what the others do."""
 
 
 class NoSlotInTimeError(Exception):

@@ -133,4 +133,4 @@ def _is_safe(name: str, names: tuple[str, ...]) -> bool:
 def request_id(headers: Mapping[str, str], body: Any) -> str | None:
     """Return the platform's request id, from a header or from the body of an error."""
     found = headers.get("x-request-id") or codec.as_object(body).get("request_id")
-    return str(found) if found else None
+    return codec.printable(str(found)) if found else None

@@ -35,12 +35,13 @@ _LOOKS = 3
 
 
 async def adopt(
-    caller: "Caller", prepared: Prepared, course: Course, error: APIStatusError, since: datetime, *, sure: bool
+    caller: "Caller", prepared: Prepared, course: Course, error: APIStatusError, since: datetime, *, lost: bool, sure: bool
 ) -> Any:
     """Return what was made before, by this call or an earlier one, after the platform refused the write as done already.
 
-    Unless that is `sure`, one look is enough, since there may be nothing. Raises `error` if there is nothing or something
-    else, and OutcomeUnknownError if it can't be told before the deadline.
+    Unless it is `sure` that something was made, one look is enough. Raises `error` if there is nothing or something else,
+    and OutcomeUnknownError if it can't be told before the deadline. Once an attempt of this call was `lost`, nothing counts
+    as something else for sure: the platform may show what was made in a form of its own.
     """
     operation = prepared.operation
     recovery, asked = cast("Recovery", operation.recovery), _asked(prepared, since)
@@ -53,8 +54,12 @@ async def adopt(
             raise error from None
         problem = f"was done before, and can't be read back yet ({type(failure).__name__}); the refusal: {error}"
         raise _unknown(operation, prepared.key, problem, 422) from error
-    if same and recovery.doubt is not None and not prepared.made_key:
+    if prepared.made_key:
+        same = True
+    elif same and recovery.doubt is not None:
         same = await _undoubted(caller, recovery.doubt, asked, found, course)
+    elif lost and prepared.key is not None and not same:
+        same = None
     if same is None:
         raise _unknown(operation, prepared.key, "was done before, and can't be told from something else", 422) from error
     if not same:
@@ -75,7 +80,7 @@ async def read_back(
         found, same = await _find_first(caller, recovery.look, asked, course)
     except BlaaizError:
         raise error from None
-    if not same:
+    if not same and not prepared.made_key:
         raise error
     return recovery.adopt(asked, found)
 
@@ -142,6 +147,8 @@ async def _find_first(
             failure = error
         else:
             for each in codec.as_list(found):
+                if not _is_under(each, asked.key):
+                    continue
                 same = True if asked.request is None else look.fits(asked, each)
                 if same is not False or not isinstance(found, list):
                     return each, same
@@ -152,6 +159,16 @@ async def _find_first(
         if once or wait >= course.left():
             raise failure
         await anyio.sleep(wait)
+
+
+def _is_under(found: Any, key: str | None) -> bool:
+    """Tell whether a record may have been made by a key; a transaction is found by other references, too."""
+    reference = getattr(found, "merchant_reference", None)
+    return key is None or reference is None or _plain(reference) == _plain(key)
+
+
+def _plain(reference: str) -> str:
+    return reference.strip().casefold()
 
 
 async def _undoubted(caller: "Caller", doubt: Doubt, asked: Asked, found: Any, course: Course) -> bool | None:

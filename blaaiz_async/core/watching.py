@@ -35,7 +35,7 @@ log = logging.getLogger("blaaiz_async")
 
 LOGGABLE = frozenset(
     """
-    id status type code currency method network token symbol date page total last_page current_page per_page paginate
+    id status type currency method network symbol date page total last_page current_page per_page paginate
     verification_status kyb_scope transaction_status transaction_id customer_id wallet_id session_id business_id
     business_wallet_id business_customer_id from_business_wallet_id to_business_wallet_id currency_id bank_id
     from_currency_id to_currency_id from_currency to_currency country country_id merchant_reference reference file_id

@@ -199,10 +199,10 @@ class RedisRateBudget:
             self._report(within=0.0)
 
     def statistics(self) -> BudgetStatistics:
-        """Return how full the windows are, as Redis told last; while it is lost, as far as this process knows."""
+        """Return how full the windows are, as Redis told last; while it is lost, as far as this process knows itself."""
         local, last, since = self._local.statistics(), self._last, self._now() - self._last_at
         waiting = sum(self._lanes.waiting().values())
-        if last is None or self._alone or since > self._minute:
+        if last is None or self._alone or since > self._hour:
             return evolve(local, waiting=waiting, processes=self._sharers(), lost=self._link.lost)
         return BudgetStatistics(
             minute=WindowStatistics(limit=last.minute_limit, used=last.minute_used),
@@ -210,6 +210,7 @@ class RedisRateBudget:
             waiting=waiting,
             paused_for=max(local.paused_for, last.paused_ms / 1000 - since, 0.0),
             processes=last.processes,
+            age=since,
         )
 
     async def aclose(self) -> None:

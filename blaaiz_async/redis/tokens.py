@@ -149,20 +149,23 @@ class RedisTokenStore:
     async def exclusive(self, key: str) -> AsyncGenerator[Token | None]:
         """Let one caller of the whole fleet at a time fetch a token; the value is the token kept by then."""
         mine = f"{self._me}:{secrets.token_hex(8)}"
-        leads, token = await self._lead(key, mine)
-        while not leads and (token is None or token.renew_at <= self._now()):
-            await asyncio.sleep(_LOOK_AGAIN)
-            leads, token = await self._lead(key, mine)
-        if not leads or self._link.lost:
-            yield token
-            return
-        self._leading[mine] = key
-        keeper = asyncio.get_running_loop().create_task(self._stay_leader(key, mine))
+        keeper: asyncio.Task[None] | None = None
+        self._leading[mine] = key  # from here on it may lead, and be cancelled before it hears of that
         try:
+            leads, token = await self._lead(key, mine)
+            while not leads and (token is None or token.renew_at <= self._now()):
+                await asyncio.sleep(_LOOK_AGAIN)
+                leads, token = await self._lead(key, mine)
+            if leads and not self._link.lost:
+                keeper = asyncio.get_running_loop().create_task(self._stay_leader(key, mine))
+            else:
+                del self._leading[mine]
             yield token
         finally:
-            keeper.cancel()
-            spawn(lambda: self._step_down(mine))  # a cancelled leader must not await
+            if keeper is not None:
+                keeper.cancel()
+            if mine in self._leading:
+                spawn(lambda: self._step_down(mine))  # a cancelled leader must not await
 
     async def aclose(self) -> None:
         """Let others fetch what this process was about to, and close the connection unless the client is yours."""

@@ -40,7 +40,7 @@ INITIATE = operation(
             ask=lambda asked: {"path": {"id": asked.key}},
             fits=lambda asked, found: same_collection(asked.request, found),
         ),
-        adopt=initiated_by,
+        adopt=lambda asked, found: initiated_by(asked.request, found),
         settle="collections.settle",
     ),
 )

@@ -63,7 +63,10 @@ CREATE = operation(
     look=Look(
         read=LIST,
         ask=lambda asked: {"query": {**_number(asked), "type": asked.request.type}},
-        fits=lambda asked, found: (found.email or "").lower() in ("", asked.request.email.lower()),
+        fits=lambda asked, found: (
+            (found.email or "").lower() in ("", asked.request.email.lower())
+            and (found.created_at is None or found.created_at >= asked.since)
+        ),
     ),
 )
 UPDATE = operation(

@@ -39,7 +39,7 @@ INITIATE = operation(
             about=lambda asked, found: asked.request is not None and names_a_bank(asked.request, found),
             fits=lambda asked, found, listed: _same_bank(asked.request, found, listed),
         ),
-        adopt=settled_payout,
+        adopt=lambda asked, found: settled_payout(asked.request, found),
         settle="payouts.settle",
     ),
 )

@@ -217,9 +217,9 @@ def same_collection(collection: CardCollection | OpenBankingCollection, found: T
     return all(asked is None or there is None or asked == there for asked, there in pairs)
 
 
-def initiated_by(_: object, found: TransactionDetail) -> CollectionInitiated:
+def initiated_by(collection: CardCollection | OpenBankingCollection | None, found: TransactionDetail) -> CollectionInitiated:
     """Return a collection that was read back as its start would have answered; its checkout address isn't kept."""
-    if found.type not in (None, "collection"):
+    if collection is None and found.type not in (None, "collection"):
         text = "belongs to something else than a collection; see transactions.get"
         raise InvalidRequestError("collections_initiate", [Fault(field="merchant_reference", rule="kind", message=text)])
     return CollectionInitiated(transaction_id=found.id, merchant_reference=found.merchant_reference)

@@ -340,9 +340,9 @@ class PayoutTransaction(Answer):
     recipient: PayoutRecipient | None = None
 
 
-def settled_payout(_: object, found: PayoutTransaction) -> PayoutTransaction:
-    """Return a payout that was read back by its merchant reference; collections have theirs from the same stock."""
-    if found.extra.get("type") not in (None, "payout"):
+def settled_payout(payout: Payout | None, found: PayoutTransaction) -> PayoutTransaction:
+    """Return what was read back by a merchant reference; of a reference alone it may be a collection."""
+    if payout is None and found.extra.get("type") not in (None, "payout"):
         text = "belongs to something else than a payout; see transactions.get"
         raise InvalidRequestError("payouts_initiate", [Fault(field="merchant_reference", rule="kind", message=text)])
     return found
@@ -353,13 +353,12 @@ def same_payout(payout: Payout, found: PayoutTransaction) -> bool | None:
     recipient = found.recipient or PayoutRecipient()
     amount = payout.amount
     paid = (amount.from_amount, found.amount) if isinstance(amount, SendAmount) else (amount.to_amount, recipient.amount)
-    currency = payout.to_currency_id if payout.to_currency_id.isalpha() else None
     pairs: tuple[tuple[object, object], ...] = (
         ("payout", found.extra.get("type")),
         (payout.wallet_id, found.business_wallet_id),
         (payout.customer_id, found.business_customer_id),
         paid,
-        (currency, recipient.currency),
+        (_code(payout.to_currency_id), _code(recipient.currency)),
     )
     if any(asked != there for asked, there in pairs if asked is not None and there is not None):
         return False
@@ -372,12 +371,23 @@ def same_payout(payout: Payout, found: PayoutTransaction) -> bool | None:
         )
         # Never False: these may be shown in a form of their own.
         return None if any(asked != there for asked, there in alike if asked is not None and there is not None) else True
-    # The platform may show another number of the same account, as it may for an IBAN.
-    return None if isinstance(payout.destination, EurBankTransfer) else False
+    # The platform may show another number of the same account, as it may for an IBAN, or the same in another form.
+    shown = _bare(recipient.account_number or "")
+    ends_alike = account.endswith(shown.lstrip("0")) or shown.endswith(account.lstrip("0"))
+    return None if ends_alike or not shown.isdigit() or isinstance(payout.destination, EurBankTransfer) else False
 
 
 _NAMED_ALIKE = ("email", "routing_number", "sort_code")
 """What of a recipient the platform shows by the name that it takes it by."""
+
+
+def _code(currency: str | None) -> str | None:
+    """Return a currency's code; None for its id or name, which can't be compared."""
+    return currency.upper() if currency is not None and len(currency) == _CODE and currency.isalpha() else None
+
+
+_CODE = 3
+"""Letters of a currency's code."""
 
 
 def _plain(value: object) -> str | None:

@@ -316,6 +316,15 @@ async def test_a_candidate_is_of_the_same_kind_amount_and_time(world: World) -> 
     assert (50, "from") == (found.swap_details.from_amount, found.swap_details.amount_type)
 
 
+async def test_a_customer_from_before_is_no_candidate(world: World) -> None:
+    made = await world.blaaiz.customers.create(ACME)
+    world.sandbox.state.customers[made.id].created_at -= 86_400.0
+    world.sandbox.faults.add("customers_create", NEVER_ARRIVED)
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await world.blaaiz.customers.create(ACME)
+    assert [] == await caught.value.find_candidates()
+
+
 async def test_what_can_not_be_looked_for_says_so(world: World) -> None:
     world.sandbox.faults.add("webhook_replay", NEVER_ARRIVED)
     with pytest.raises(OutcomeUnknownError) as caught:

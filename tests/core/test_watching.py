@@ -13,6 +13,7 @@ from opentelemetry.trace import StatusCode
 
 from blaaiz_async import (
     APITimeoutError,
+    BlaaizError,
     NotFoundError,
     OutcomeUnknownError,
     RateBudget,
@@ -101,7 +102,7 @@ async def test_a_call_is_one_line_at_debug_and_none_above(
 ) -> None:
     caplog.set_level(logging.DEBUG, "blaaiz_async")
     sandbox.faults.add("customers_list", Fault.status(502))
-    sandbox.faults.add("customers_create", Fault.status(422, body={"message": "Ada?"}, headers={"X-Request-Id": "r-7"}))
+    sandbox.faults.add("customers_create", Fault.status(422, body={"message": "Ada?", "request_id": "r-7\nINFO forged"}))
     async with bind(sandbox) as blaaiz:
         await blaaiz.customers.list(email="ada@example.com")
         with pytest.raises(Exception, match="Ada"):
@@ -110,7 +111,7 @@ async def test_a_call_is_one_line_at_debug_and_none_above(
     assert [
         "oauth_token_create 200 attempts=1 T request=-",
         "customers_list 200 attempts=2 T request=-",
-        "customers_create 422 UnprocessableEntityError attempts=1 T request=r-7",
+        "customers_create 422 UnprocessableEntityError attempts=1 T request=r-7\\nINFO forged",
     ] == lines
     assert {logging.DEBUG} == {record.levelno for record in caplog.records if record.name == "blaaiz_async"}
 
@@ -139,6 +140,14 @@ async def test_bodies_are_logged_only_on_demand_and_only_with_what_is_fit_for_a_
     assert "oauth_token_create answer" not in caplog.text
     for secret in (*PERSONAL, token):
         assert secret not in caplog.text
+
+
+async def test_a_code_is_no_more_logged_than_a_token(sandbox: Sandbox, bind: Bind, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with bind(sandbox, log_bodies=True) as blaaiz:
+        with pytest.raises(BlaaizError):
+            await blaaiz.signa_id.exchange_release_code("one-time")
+    assert "signa_id_exchange_release_code request {'code': '<str>'}" in caplog.text
 
 
 @pytest.fixture

@@ -402,6 +402,22 @@ async def test_nobody_is_refused_who_can_wait_until_all_have_told_redis_again(
     assert 10 == await crowd(budget, platform, tells=False)
 
 
+async def test_an_idle_process_shows_what_it_was_told_last_and_how_long_ago(start: Start) -> None:
+    passed = 0.0
+    idle, busy = start(minute=60.0, now=lambda: time.monotonic() + passed), start(minute=60.0)
+    for _ in range(5):
+        await busy.acquire()
+        busy.answered(200, {})
+    await until(lambda: reported(busy))
+    await idle.acquire()
+    idle.unanswered(sent=False)
+    await until(lambda: reported(idle))
+    passed = 300.0
+    told = idle.statistics()
+    assert (5, 5, False) == (told.minute.used, told.hour.used, told.lost)
+    assert 300 <= told.age < 310
+
+
 async def test_a_budget_closed_while_the_fleet_settles_serves_who_waits_and_then_rests(
     start: Start, redis_server: RedisServer
 ) -> None:

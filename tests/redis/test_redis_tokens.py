@@ -12,9 +12,10 @@ import redis.asyncio
 from cryptography.fernet import Fernet
 
 from benchmarks.redis_server import RedisServer
-from blaaiz_async import BlaaizError, ConfigurationError
+from blaaiz_async import AsyncBlaaiz, BlaaizError, ConfigurationError
 from blaaiz_async.core.tokens import Token, TokenCache
 from blaaiz_async.redis import RedisTokenStore
+from blaaiz_async.sandbox import Sandbox
 
 pytestmark = pytest.mark.anyio
 
@@ -151,6 +152,45 @@ async def test_a_leader_that_fails_or_is_cancelled_hands_over_at_once(start: Sta
         await asyncio.sleep(0.001)
     leader.cancel()
     assert f"{SECRET}-3" == (await other.cache.get()).value
+
+
+async def test_who_is_cancelled_while_it_asks_for_the_lead_does_not_keep_it(
+    start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = start(Endpoint()), start(Endpoint())
+    lead = one.store._lead
+
+    async def answered_late(key: str, mine: str) -> Any:
+        await lead(key, mine)
+        await asyncio.sleep(60)  # Redis has carried it out, and the answer is on its way
+
+    monkeypatch.setattr(one.store, "_lead", answered_late)
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await one.cache.get()
+    async with asyncio.timeout(2):  # seconds; a lease is five
+        assert f"{SECRET}-1" == (await other.cache.get()).value
+
+
+async def test_a_revoked_token_is_given_back_within_the_deadline(redis_server: RedisServer) -> None:
+    sandbox = Sandbox(limits=None)
+    async with (
+        RedisTokenStore(redis_server.url, timeout=30.0) as tokens,
+        AsyncBlaaiz(
+            client_id="sandbox-client",
+            client_secret="sandbox-secret",
+            base_url="http://sandbox.test",
+            http_client=sandbox.http_client(),
+            token_store=tokens,
+        ) as blaaiz,
+    ):
+        await blaaiz.currencies.list()
+        sandbox.revoke_tokens()
+        redis_server.pause()
+        with pytest.raises(BlaaizError):
+            async with asyncio.timeout(10):
+                await blaaiz.with_options(deadline=0.2).currencies.list()
+        redis_server.resume()
 
 
 @pytest.mark.parametrize("kept", [b"", b"garbage", b'{"key":"k"}', b'{"key":"j","value":"x","renew_before":1}', b"\xff\xfe"])

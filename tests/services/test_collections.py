@@ -2,9 +2,10 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
-from blaaiz_async import CardCollection, InteracMoneyRequest, InvalidRequestError
+from blaaiz_async import CardCollection, InteracMoneyRequest, InvalidRequestError, OutcomeUnknownError
 from blaaiz_async.contract import validator
 from tests.services.money_platform import Ledger, Platform, documented, documented_requests
 
@@ -97,3 +98,11 @@ async def test_an_interac_note_is_short_plain_text(note: str) -> None:
             await blaaiz.collections.initiate_interac_money_request(
                 InteracMoneyRequest(amount=100, email="payer@example.com", note=note)
             )
+
+
+async def test_an_empty_answer_does_not_say_that_money_was_accepted() -> None:
+    platform = Platform(accept_interac_money_request=lambda _: httpx.Response(200))
+    async with platform.client() as blaaiz:
+        with pytest.raises(OutcomeUnknownError, match="answered 200, but the body is empty"):
+            await blaaiz.collections.accept_interac_money_request({"reference_number": "CA12345678"})
+    assert 1 == len(platform.sent)

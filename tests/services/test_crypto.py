@@ -3,6 +3,7 @@
 from decimal import Decimal
 from typing import Any
 
+import anyio
 import pytest
 
 from blaaiz_async import (
@@ -85,6 +86,13 @@ async def test_a_failure_names_the_key_to_repeat_with(answers: tuple[int, ...]) 
         with pytest.raises(OutcomeUnknownError) as failed:
             await blaaiz.crypto.create_payout({**PAYOUT, "amount": 5})
     assert failed.value.idempotency_key == platform.asked[0].headers["idempotency-key"]
+
+
+async def test_a_wait_for_a_first_attempt_that_is_cut_off_names_the_key(caplog: pytest.LogCaptureFixture) -> None:
+    async with Scripted(*[409] * 99).client() as blaaiz:
+        with anyio.move_on_after(0.2):
+            await blaaiz.crypto.create_payout({**PAYOUT, "amount": 5}, idempotency_key="payout-17")
+    assert "payout-17" in caplog.text
 
 
 @pytest.mark.parametrize("key", ["", "x" * 256, "two\nlines", "clé"])
