@@ -87,7 +87,7 @@ def _fields(record: Any) -> Iterator[tuple[str, Any]]:
         value = getattr(record, each.name)
         if each.name in ("extra", "_keys"):
             continue
-        if isinstance(record, codec.Answer) and not record.holds(each.name) and value == each.default:
+        if isinstance(record, codec.Answer) and not codec.has(record, each.name):
             continue
         yield each.name, HIDDEN if each.name in hidden and value is not None else value
     yield from getattr(record, "extra", {}).items()

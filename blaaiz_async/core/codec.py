@@ -200,16 +200,23 @@ def _leaves_out(default: object) -> bool:
 
 def _answer_writer(cls: type[Any], writer: cattrs.Converter) -> Callable[[Any], dict[str, Any]]:
     write = make_dict_unstructure_fn(cls, writer, extra=override(omit=True), _keys=override(omit=True))
-    absent = {each.name: each.default for each in attrs.fields(cls)}
 
     def hook(record: Any) -> dict[str, Any]:
-        out = write(record)
-        keys = record._keys  # noqa: SLF001  # the codec and Answer are one room
-        if keys is not None:  # what wasn't sent may have been set since, by attrs.evolve
-            out = {name: value for name, value in out.items() if name in keys or getattr(record, name) != absent[name]}
+        out = {name: value for name, value in write(record).items() if has(record, name)}
         return {**out, **record.extra}
 
     return hook
+
+
+def has(record: Any, name: str) -> bool:
+    """Tell whether the platform sent a field of an answer, or it was set since, by `attrs.evolve`."""
+    return bool(record.holds(name) or getattr(record, name) != _defaults(type(record))[name])
+
+
+@cache
+def _defaults(cls: type[Any]) -> Mapping[str, Any]:
+    given = {each.name: each.default for each in attrs.fields(cls)}
+    return {name: value.factory() if hasattr(value, "factory") else value for name, value in given.items()}
 
 
 # -- decoding answers --------------------------------------------------------------------------------------------------

@@ -159,7 +159,7 @@ class RedisTokenStore:
             if leads and not self._link.lost:
                 keeper = asyncio.get_running_loop().create_task(self._stay_leader(key, mine))
             else:
-                del self._leading[mine]
+                self._leading.pop(mine, None)
             yield token
         finally:
             if keeper is not None:

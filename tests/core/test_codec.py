@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
+import attrs
 import pytest
 from attrs import frozen
 from hypothesis import given
@@ -15,6 +16,7 @@ from blaaiz_async import UNSET, UnsetType
 from blaaiz_async.core import codec
 from blaaiz_async.core.checking import read_request
 from blaaiz_async.core.codec import Answer, DecodeError, Id, OpenStrEnum, Request, Rule
+from blaaiz_async.types.common import UploadTarget
 
 TODAY = date(2026, 11, 20)
 
@@ -132,6 +134,13 @@ def test_unknown_keys_are_kept_and_absent_is_not_null() -> None:
     assert sent == codec.encode(thing)
     assert (True, False) == (thing.holds("text"), thing.holds("count"))
     assert thing == pickle.loads(pickle.dumps(thing))
+
+
+def test_what_was_not_sent_is_written_once_it_is_set() -> None:
+    thing = codec.decode({"id": "1"}, Thing)
+    assert {"id": "1", "count": 2} == codec.encode(attrs.evolve(thing, count=2))
+    bare = {"file_id": "f", "url": "https://x.example"}
+    assert bare == codec.encode(codec.decode(bare, UploadTarget))
 
 
 def test_records_of_one_form_share_what_tells_their_keys() -> None:
