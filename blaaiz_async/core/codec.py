@@ -210,7 +210,8 @@ def _answer_writer(cls: type[Any], writer: cattrs.Converter) -> Callable[[Any], 
 
 def has(record: Any, name: str) -> bool:
     """Tell whether the platform sent a field of an answer, or it was set since, by `attrs.evolve`."""
-    return bool(record.holds(name) or getattr(record, name) != _defaults(type(record))[name])
+    kind: Any = type(record)
+    return bool(record.holds(name) or getattr(record, name) != _defaults(kind)[name])
 
 
 @cache
