@@ -210,8 +210,7 @@ def _answer_writer(cls: type[Any], writer: cattrs.Converter) -> Callable[[Any], 
 
 def has(record: Any, name: str) -> bool:
     """Tell whether the platform sent a field of an answer, or it was set since, by `attrs.evolve`."""
-    kind: Any = type(record)
-    return bool(record.holds(name) or getattr(record, name) != _defaults(kind)[name])
+    return bool(record.holds(name) or getattr(record, name) != _defaults(record.__class__)[name])
 
 
 @cache
