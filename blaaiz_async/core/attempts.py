@@ -201,7 +201,8 @@ class Attempts:
         if not 200 <= reply.status < 300:
             await self._refused(prepared, course, reading.error(operation, reply, payload), token)
         # The platform says something with every success; object stores don't. An empty body was lost on the way.
-        lost = payload is None and reply.status != 204 and prepared.authorized
+        speaks = prepared.authorized or operation.safety is Safety.READ
+        lost = speaks and payload is None and reply.status != 204
         if readable and not lost:
             return payload
         problem = "the body is empty" if readable else "the body is no JSON"

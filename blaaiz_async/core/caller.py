@@ -234,14 +234,14 @@ class Caller:
             reply, payload = await self._sent(prepared, course)
         except APIStatusError as error:
             # A key of the caller's is theirs whoever used it first; without one, only a lost attempt can be ours.
-            # Under a key that was made for this call nothing can have been done before.
             done = operation.recovery is not None and operation.recovery.echo(error)
-            theirs = operation.key is not None and not prepared.made_key
-            if not done or not (theirs or course.perhaps_sent):
+            if not done or not (operation.key or course.perhaps_sent):
                 raise
             lost, course.perhaps_sent = course.perhaps_sent, True  # it was done, by whichever call: who leaves must be told
-            # Wrong in other ways, too: the key may be no used one, but a wrong one.
-            sure = lost or operation.key is None or error.errors.keys() <= {operation.key.field}
+            # It may be no used key, but a wrong one, where other fields are wrong, too, or where it was made for this call.
+            # That is looked for all the same: a gateway may have sent the call twice.
+            alone = operation.key is None or error.errors.keys() <= {operation.key.field}
+            sure = lost or operation.key is None or (alone and not prepared.made_key)
             return await recovering.adopt(self, prepared, course, error, since, lost=lost, sure=sure)
         try:
             answer = reading.payload(operation, reply, payload)

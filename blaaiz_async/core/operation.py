@@ -52,6 +52,8 @@ class Asked:
     request: Any
     """The checked request; None where there is no body, or where only the key is known."""
     key: str | None
+    made_key: bool = False
+    """Whether the key was made for this call."""
     since: datetime
     """When it was sent first, less the most that two clocks may differ."""
 

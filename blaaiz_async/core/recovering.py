@@ -50,7 +50,8 @@ async def adopt(
     try:
         found, same = await _find_first(caller, recovery.look, asked, course, once=not sure)
     except BlaaizError as failure:
-        if not sure and isinstance(failure, NotFoundError):
+        others = operation.key is not None and error.errors.keys() > {operation.key.field}
+        if not sure and (isinstance(failure, NotFoundError) or (prepared.made_key and others)):
             raise error from None
         problem = f"was done before, and can't be read back yet ({type(failure).__name__}); the refusal: {error}"
         raise _unknown(operation, prepared.key, problem, 422) from error
@@ -58,8 +59,9 @@ async def adopt(
         same = True
     elif same and recovery.doubt is not None:
         same = await _undoubted(caller, recovery.doubt, asked, found, course)
-    elif lost and prepared.key is not None and not same:
-        same = None
+    elif lost and prepared.key is not None and same is False:
+        problem = "was done before, and what the platform keeps under it differs; compare it by transactions.get"
+        raise _unknown(operation, prepared.key, problem, 422, settles=False) from error
     if same is None:
         raise _unknown(operation, prepared.key, "was done before, and can't be told from something else", 422) from error
     if not same:
@@ -117,12 +119,20 @@ def tell(caller: "Caller", prepared: Prepared, error: OutcomeUnknownError, since
 
 
 def _asked(prepared: Prepared, since: datetime) -> Asked:
-    return Asked(path=prepared.path, request=prepared.request, key=prepared.key, since=since - _CLOCKS)
+    return Asked(
+        path=prepared.path,
+        request=prepared.request,
+        key=prepared.key,
+        made_key=prepared.made_key,
+        since=since - _CLOCKS,
+    )
 
 
-def _unknown(operation: Operation[Any], key: str | None, problem: str, status_code: int) -> OutcomeUnknownError:
+def _unknown(
+    operation: Operation[Any], key: str | None, problem: str, status_code: int, *, settles: bool = True
+) -> OutcomeUnknownError:
     recovery = operation.recovery
-    how = f"; settle it with {recovery.settle}" if recovery is not None and recovery.settle else ""
+    how = f"; settle it with {recovery.settle}" if settles and recovery is not None and recovery.settle else ""
     return OutcomeUnknownError(operation.id, f"{_what(operation, key)} {problem}{how}", status_code=status_code)
 
 
@@ -147,7 +157,7 @@ async def _find_first(
             failure = error
         else:
             for each in codec.as_list(found):
-                if not _is_under(each, asked.key):
+                if not asked.made_key and not _is_under(each, asked.key):
                     continue
                 same = True if asked.request is None else look.fits(asked, each)
                 if same is not False or not isinstance(found, list):
@@ -164,7 +174,7 @@ async def _find_first(
 def _is_under(found: Any, key: str | None) -> bool:
     """Tell whether a record may have been made by a key; a transaction is found by other references, too."""
     reference = getattr(found, "merchant_reference", None)
-    return key is None or reference is None or _plain(reference) == _plain(key)
+    return key is None or not reference or _plain(reference) == _plain(key)
 
 
 def _plain(reference: str) -> str:

@@ -39,10 +39,13 @@ if held ~= (known[1] or ask.seen == 0 and '0:0') then
   redis.call('HSET', state, 'held', held)
   settle()
 end
+if ARGV[2] and redis.call('ZCARD', processes) > 0 then
+  settle()
+end
 if (tonumber(redis.call('ZSCORE', processes, ask.process) or 0)) < ask.seen then
   return {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
 end
-if ask.settles or ARGV[2] and redis.call('ZCARD', processes) > 0 then
+if ask.settles then
   settle()
 end
 

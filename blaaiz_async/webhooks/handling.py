@@ -35,7 +35,7 @@ log = logging.getLogger("blaaiz_async")
 
 
 _UNSTARTED = (Coroutine, Generator, AsyncGenerator)
-"""What a handler may return that has done nothing yet."""
+"""What does nothing before somebody runs it."""
 
 
 @frozen
@@ -209,7 +209,7 @@ class Handling:
                 work: Any = each.handler(event)
                 if inspect.isawaitable(work):
                     work = await work
-                if isinstance(work, _UNSTARTED):
+                if work is not None and _is_unstarted(work):
                     kind = type(cast("object", work)).__name__
                     log.error("the handler %s did nothing on %r: it returned a %s; await it inside", each.name, event, kind)
                     return False
@@ -254,6 +254,13 @@ class Handling:
                 await self._seen.release(key, owner=owner)
             except Exception as error:  # noqa: BLE001  # then the claim lapses by itself
                 log.warning("a claim can't be given back and lapses in %g s: %s", self.lease, _where(error))
+
+
+def _is_unstarted(work: object) -> bool:
+    """Tell whether what a handler returned would have had to be awaited, or run through, to do anything."""
+    if inspect.iscoroutine(work):
+        work.close()
+    return isinstance(work, _UNSTARTED) or (isinstance(work, Awaitable) and not isinstance(work, asyncio.Future))
 
 
 class _OverdueError(Exception):

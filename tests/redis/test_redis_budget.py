@@ -301,6 +301,25 @@ async def test_who_asks_first_is_not_given_what_redis_forgot_of_others_since_its
     assert 60 == got
 
 
+async def test_who_rested_and_asks_first_is_not_given_what_redis_forgot(start: Start, redis_server: RedisServer) -> None:
+    passed = 0.0
+    asking, idle = start(minute=12.0, reserve=0.0, now=lambda: time.monotonic() + passed), start(minute=12.0, reserve=0.0)
+    got = 50
+    for budget, calls in ((asking, 1), (idle, 1), (asking, 1), (idle, 49)):
+        for _ in range(calls):
+            await budget.acquire()
+            budget.answered(200, {})
+        await until(lambda: reported(asking) and reported(idle))
+        if calls == 1 and budget is idle:
+            await snapshot(redis_server)  # it knows both, and lacks what each tells next
+    passed = 30.0  # what it held has come back, and it doesn't tell anybody to settle
+    await forget(redis_server, "since the snapshot")
+    got += await take(asking, "interactive")
+    await until(lambda: not asking._alone)
+    got += await take(asking, "interactive")
+    assert got <= 60
+
+
 async def test_a_process_is_heard_while_it_holds_slots_of_the_minute_and_then_no_longer(start: Start) -> None:
     idle, closed = start(minute=1.0), start(minute=60.0)
     for budget in (idle, closed):

@@ -1,5 +1,6 @@
 """Payouts: what can't be written wrong, and that each is paid once."""
 
+from collections import defaultdict
 from decimal import Decimal
 from typing import Any
 
@@ -223,13 +224,35 @@ async def test_a_payout_that_is_shown_in_a_form_of_its_own_is_never_told_as_refu
 
 
 async def test_a_made_key_that_was_never_lost_is_refused_as_the_platform_says() -> None:
-    platform = Platform(
-        payout=lambda _: httpx.Response(422, json={"message": "No.", "errors": {"merchant_reference": ["x"]}})
-    )
+    platform = Platform()
+    refusal = {"message": "No.", "errors": {"merchant_reference": ["x"]}}
+    platform.answers = defaultdict(lambda: lambda _: httpx.Response(404, json={"message": "Transaction not found."}))
+    platform.answers["payout"] = lambda _: httpx.Response(422, json=refusal)
     async with platform.client() as blaaiz:
         with pytest.raises(UnprocessableEntityError, match=r"No\."):
             await blaaiz.payouts.initiate(payout())
-    assert 1 == len(platform.sent)
+    assert ["POST", "GET"] == [each.method for each in platform.sent]
+
+
+@pytest.mark.parametrize("shown", [None, "", "cut-of"])
+async def test_a_payout_that_a_gateway_sent_twice_is_read_back(shown: str | None) -> None:
+    platform = ledger()
+    platform._row = lambda body: {**row(body), "merchant_reference": shown}
+    platform.answers["payout"] = lambda request: (platform._start(request), platform._start(request))[1]
+    async with platform.client() as blaaiz:
+        made = await blaaiz.payouts.initiate(payout())
+    assert documented("transactions_get", "payout")["data"]["id"] == made.id
+    assert 1 == len(platform.rows)
+
+
+async def test_what_differs_under_an_own_key_is_not_to_be_settled_but_compared() -> None:
+    platform = ledger()
+    async with platform.client() as blaaiz:
+        await blaaiz.payouts.initiate(payout(merchant_reference="order-1"))
+        platform.lost = 1
+        with pytest.raises(OutcomeUnknownError, match=r"differs; compare it by transactions\.get") as caught:
+            await blaaiz.payouts.initiate(payout(merchant_reference="order-1", amount=SendAmount(99)))
+    assert "settle" not in str(caught.value)
 
 
 async def test_what_another_reference_made_is_not_settled_by_the_platforms_own() -> None:
