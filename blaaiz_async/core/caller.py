@@ -238,11 +238,7 @@ class Caller:
             if not done or not (operation.key or course.perhaps_sent):
                 raise
             lost, course.perhaps_sent = course.perhaps_sent, True  # it was done, by whichever call: who leaves must be told
-            # It may be no used key, but a wrong one, where other fields are wrong, too, or where it was made for this call.
-            # That is looked for all the same: a gateway may have sent the call twice.
-            alone = operation.key is None or error.errors.keys() <= {operation.key.field}
-            sure = lost or operation.key is None or (alone and not prepared.made_key)
-            return await recovering.adopt(self, prepared, course, error, since, lost=lost, sure=sure)
+            return await recovering.adopt(self, prepared, course, error, since, lost=lost)
         try:
             answer = reading.payload(operation, reply, payload)
         except ResponseDecodeError as error:

@@ -53,7 +53,7 @@ class Asked:
     """The checked request; None where there is no body, or where only the key is known."""
     key: str | None
     made_key: bool = False
-    """Whether the key was made for this call."""
+    """Whether the key in the body was made for this call."""
     since: datetime
     """When it was sent first, less the most that two clocks may differ."""
 

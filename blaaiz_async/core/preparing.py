@@ -33,7 +33,7 @@ class Prepared:
     request: codec.Request | None = field(default=None, repr=False)
     key: str | None = None
     made_key: bool = False
-    """Whether the key was made for this call, so that nothing else can have been done under it."""
+    """Whether the key in the body was made for this call, so that nothing else can have been done under it."""
 
     @property
     def again(self) -> str:

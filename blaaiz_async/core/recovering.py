@@ -35,22 +35,25 @@ _LOOKS = 3
 
 
 async def adopt(
-    caller: "Caller", prepared: Prepared, course: Course, error: APIStatusError, since: datetime, *, lost: bool, sure: bool
+    caller: "Caller", prepared: Prepared, course: Course, error: APIStatusError, since: datetime, *, lost: bool
 ) -> Any:
     """Return what was made before, by this call or an earlier one, after the platform refused the write as done already.
 
-    Unless it is `sure` that something was made, one look is enough. Raises `error` if there is nothing or something else,
-    and OutcomeUnknownError if it can't be told before the deadline. Once an attempt of this call was `lost`, nothing counts
-    as something else for sure: the platform may show what was made in a form of its own.
+    Raises `error` if there is nothing or something else, and OutcomeUnknownError if it can't be told before the deadline.
+    Once an attempt of this call was `lost`, nothing counts as something else for sure: the platform may show what was made
+    in a form of its own.
     """
     operation = prepared.operation
     recovery, asked = cast("Recovery", operation.recovery), _asked(prepared, since)
     if recovery.look is None:
         return recovery.adopt(asked, error)
+    # It may be no used key, but a wrong one, where other fields are wrong, too, or where it was made for this call. One look
+    # is enough then, and not too much: a gateway may have sent the call twice.
+    others = operation.key is not None and bool(error.errors.keys() - {operation.key.field})
+    sure = lost or operation.key is None or not (others or prepared.made_key)
     try:
         found, same = await _find_first(caller, recovery.look, asked, course, once=not sure)
     except BlaaizError as failure:
-        others = operation.key is not None and error.errors.keys() > {operation.key.field}
         if not sure and (isinstance(failure, NotFoundError) or (prepared.made_key and others)):
             raise error from None
         problem = f"was done before, and can't be read back yet ({type(failure).__name__}); the refusal: {error}"
@@ -174,11 +177,7 @@ async def _find_first(
 def _is_under(found: Any, key: str | None) -> bool:
     """Tell whether a record may have been made by a key; a transaction is found by other references, too."""
     reference = getattr(found, "merchant_reference", None)
-    return key is None or not reference or _plain(reference) == _plain(key)
-
-
-def _plain(reference: str) -> str:
-    return reference.strip().casefold()
+    return key is None or not reference or reference.strip().casefold() == key.strip().casefold()
 
 
 async def _undoubted(caller: "Caller", doubt: Doubt, asked: Asked, found: Any, course: Course) -> bool | None:

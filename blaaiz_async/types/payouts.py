@@ -383,11 +383,7 @@ _NAMED_ALIKE = ("email", "routing_number", "sort_code")
 
 def _code(currency: str | None) -> str | None:
     """Return a currency's code; None for its id or name, which can't be compared."""
-    return currency.upper() if currency is not None and len(currency) == _CODE and currency.isalpha() else None
-
-
-_CODE = 3
-"""Letters of a currency's code."""
+    return currency.upper() if currency and re.fullmatch(r"[A-Za-z]{3}", currency) else None
 
 
 def _plain(value: object) -> str | None:

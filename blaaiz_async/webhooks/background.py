@@ -100,7 +100,6 @@ class Background:
             delay = min(FIRST_DELAY * 2 ** min(waiting.attempts - 1, 20), LONGEST_DELAY)
             done = outcome.is_final
             if outcome is Outcome.NO_HANDLER:  # whoever put it there had one: another version, or another app
-                done = False
                 log.error("%r has no handler in this process, and waits in the queue for one that has it", event)
         except WebhookVerificationError:
             # It was read when it came. Another version of the package may see that otherwise; it is kept for the next one.

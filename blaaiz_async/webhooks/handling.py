@@ -7,7 +7,7 @@ import itertools
 import logging
 import secrets
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from enum import Enum
 from pathlib import PurePath
 from typing import Any, TypeVar, cast, overload
@@ -34,8 +34,8 @@ GRACE = 30.0
 log = logging.getLogger("blaaiz_async")
 
 
-_UNSTARTED = (Coroutine, Generator, AsyncGenerator)
-"""What does nothing before somebody runs it."""
+_UNSTARTED = (Awaitable, Generator, AsyncGenerator)
+"""What does nothing before somebody runs it; but a Future is under way."""
 
 
 @frozen
@@ -126,8 +126,8 @@ class Outcome(Enum):
 
     @property
     def is_final(self) -> bool:
-        """Whether there is nothing left to do."""
-        return self in {Outcome.HANDLED, Outcome.NO_HANDLER, Outcome.SEEN}
+        """Whether there is nothing left to do; what has no handler here may have one in another process."""
+        return self in {Outcome.HANDLED, Outcome.SEEN}
 
 
 class Handling:
@@ -260,7 +260,7 @@ def _is_unstarted(work: object) -> bool:
     """Tell whether what a handler returned would have had to be awaited, or run through, to do anything."""
     if inspect.iscoroutine(work):
         work.close()
-    return isinstance(work, _UNSTARTED) or (isinstance(work, Awaitable) and not isinstance(work, asyncio.Future))
+    return isinstance(work, _UNSTARTED) and not isinstance(work, asyncio.Future)
 
 
 class _OverdueError(Exception):

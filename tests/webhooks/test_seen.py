@@ -2,10 +2,12 @@
 
 import asyncio
 import gc
+import sqlite3
 import stat
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import anyio
 import anyio.abc
@@ -202,6 +204,21 @@ async def test_a_folder_that_isnt_there_is_told_at_once(tmp_path: Path) -> None:
             make(tmp_path / "nowhere" / "hooks.sqlite")
         with pytest.raises(ConfigurationError, match="MemorySeenStore"):
             make(":memory:")
+
+
+async def test_a_file_that_is_no_database_is_closed_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    connect, made = sqlite3.connect, list[sqlite3.Connection]()
+
+    def kept(*args: Any, **options: Any) -> sqlite3.Connection:
+        made.append(connect(*args, **options))
+        return made[-1]
+
+    monkeypatch.setattr(sqlite3, "connect", kept)
+    (tmp_path / "seen.sqlite").write_bytes(b"no database at all" * 99)
+    with pytest.raises(sqlite3.DatabaseError, match="not a database"):
+        await SqliteSeenStore(tmp_path / "seen.sqlite").is_done("k")
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        made[0].execute("select 1")
 
 
 async def test_a_waiting_delivery_is_one_takers_until_it_is_put_back_or_its_lease_lapses(
