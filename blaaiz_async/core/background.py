@@ -28,6 +28,11 @@ def now() -> float:
         return anyio.current_time()
 
 
+def turn() -> Awaitable[None]:
+    """Let everything else run first that is ready to."""
+    return asyncio.sleep(0) if on_asyncio() else anyio.lowlevel.checkpoint()
+
+
 async def in_time(work: Awaitable[T], deadline: float) -> T:
     """Await `work` until the deadline, on the event loop's clock. Raises TimeoutError."""
     if on_asyncio():

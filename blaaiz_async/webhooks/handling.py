@@ -7,7 +7,8 @@ import itertools
 import logging
 import secrets
 import traceback
-from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
+import types
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
 from enum import Enum
 from pathlib import PurePath
 from typing import Any, TypeVar, cast, overload
@@ -23,6 +24,7 @@ from blaaiz_async.webhooks.seen import MemorySeenStore, SeenStore
 
 E = TypeVar("E", bound=Event)
 F = TypeVar("F", bound=Event)
+T = TypeVar("T")
 
 Handler = Callable[[E], Awaitable[object] | None]
 """Does what an event asks for. Raising means that it couldn't, and the event comes again. It may be a plain function,
@@ -162,8 +164,12 @@ class Handling:
             claim = await self._seen.claim(key, owner=owner, lease=self.lease)
             if claim != "new":
                 outcome = Outcome.SEEN if claim == "done" else Outcome.RUNNING
+            elif await self._within_deadline(event, key, matching):
+                # From here on nothing may bring the handlers to run again.
+                await self._remember(key, event)
+                outcome = Outcome.HANDLED
             else:
-                outcome = await self._run(event, key, matching)
+                outcome = Outcome.FAILED
         except Exception as error:  # noqa: BLE001  # a store of any kind may fail in any way
             log.error("the seen store failed, so %r has to come again: %s", event, _where(error))  # noqa: TRY400  # no values
         finally:
@@ -171,31 +177,26 @@ class Handling:
                 await self._release(key, owner)
         return outcome
 
-    async def _run(self, event: Event, key: str, matching: Sequence[_Entry]) -> Outcome:
-        try:
-            if not await self._within_deadline(event, key, matching):
-                return Outcome.FAILED
-        except _OverdueError:
-            log.error("%r wasn't handled within %g s and has to come again", event, self._deadline)  # noqa: TRY400  # no values
-            return Outcome.FAILED
-        # From here on nothing may bring the handlers to run again.
-        await self._remember(key, event)
-        return Outcome.HANDLED
-
     async def _within_deadline(self, event: Event, key: str, matching: Sequence[_Entry]) -> bool:
-        if not on_asyncio():
+        work = self._run_each(event, key, matching)
+        if on_asyncio():
+            try:
+                waiting = work.send(None)
+            except StopIteration as end:
+                return bool(end.value)  # it never waits, and a timer would cost more than all of it
+            # A fifth of what anyio's costs in a server, where each request is a task that anyio hasn't met before.
+            timeout = asyncio.timeout(self._deadline)
+            try:
+                async with timeout:
+                    return await _rest(work, waiting)
+            except TimeoutError:
+                if not timeout.expired():
+                    raise  # a store's own
+        else:
             with anyio.move_on_after(self._deadline):
-                return await self._run_each(event, key, matching)
-            raise _OverdueError
-        # A fifth of what anyio's costs in a server, where each request is a task that anyio hasn't met before.
-        timeout = asyncio.timeout(self._deadline)
-        try:
-            async with timeout:
-                return await self._run_each(event, key, matching)
-        except TimeoutError:
-            if timeout.expired():
-                raise _OverdueError from None
-            raise  # a store's own
+                return await work
+        log.error("%r wasn't handled within %g s and has to come again", event, self._deadline)
+        return False
 
     async def _run_each(self, event: Event, key: str, matching: Sequence[_Entry]) -> bool:
         """Run the handlers until one fails, and tell whether none did."""
@@ -225,25 +226,23 @@ class Handling:
                 await self._remember(mark, event)
         return True
 
-    async def _remember(self, key: str, event: Event) -> None:
+    def _remember(self, key: str, event: Event) -> Awaitable[None]:
         """Remember: neither a cancellation nor a failing store may bring a handler to run again."""
-        if self._never_waits:
-            await self._seen.done(key)  # nothing can come between
-            return
-        with anyio.CancelScope(shield=True):
-            await self._remember_surely(key, event)
+        # Between the steps of what never waits nothing can come.
+        return self._seen.done(key) if self._never_waits else self._remember_surely(key, event)
 
     async def _remember_surely(self, key: str, event: Event) -> None:
         cancellation: BaseException | None = None
-        for attempts_left in (1, 0):
-            try:
-                await self._seen.done(key)
-                break
-            except Exception as error:  # noqa: BLE001  # a store of any kind may fail in any way
-                if not attempts_left:
-                    log.error("%r was handled, but that can't be remembered: %s", event, _where(error))  # noqa: TRY400
-            except anyio.get_cancelled_exc_class() as error:
-                cancellation = error  # asyncio's own Task.cancel, which no scope shields from; it comes once
+        with anyio.CancelScope(shield=True):
+            for attempts_left in (1, 0):
+                try:
+                    await self._seen.done(key)
+                    break
+                except Exception as error:  # noqa: BLE001  # a store of any kind may fail in any way
+                    if not attempts_left:
+                        log.error("%r was handled, but that can't be remembered: %s", event, _where(error))  # noqa: TRY400
+                except anyio.get_cancelled_exc_class() as error:
+                    cancellation = error  # asyncio's own Task.cancel, which no scope shields from; it comes once
         if cancellation is not None:
             raise cancellation
 
@@ -256,15 +255,26 @@ class Handling:
                 log.warning("a claim can't be given back and lapses in %g s: %s", self.lease, _where(error))
 
 
+@types.coroutine
+def _rest(work: Coroutine[Any, Any, T], waiting: object) -> Generator[Any, Any, T]:
+    """Await the rest of a coroutine that waits for something already."""
+    while True:
+        try:
+            yield waiting
+        except BaseException as error:  # noqa: BLE001  # whatever it is, it is for the coroutine
+            try:
+                waiting = work.throw(error)
+            except StopIteration as end:
+                return cast("T", end.value)
+        else:
+            return (yield from work.__await__())
+
+
 def _is_unstarted(work: object) -> bool:
     """Tell whether what a handler returned would have had to be awaited, or run through, to do anything."""
     if inspect.iscoroutine(work):
         work.close()
     return isinstance(work, _UNSTARTED) and not isinstance(work, asyncio.Future)
-
-
-class _OverdueError(Exception):
-    """The handlers took too long and were cancelled."""
 
 
 def _is_stray() -> bool:

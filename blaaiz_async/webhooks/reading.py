@@ -94,24 +94,26 @@ def read_event(body: bytes, received_at: datetime) -> "AnyEvent":
         return UnknownEvent(**about)
     cls, readers = _reading(name)
     try:
-        return cast("AnyEvent", cls(**about, **codec.read_fields(payload, readers)))
+        event = cls(**about, **codec.read_fields(payload, readers))
     except Exception:  # noqa: BLE001  # whatever it was, the exact reader says where
         return UnknownEvent(**about, problem=_problem(cls, payload))
+    return cast("AnyEvent", event)
 
 
 def event_name(payload: Mapping[str, Any]) -> str:
     """Name an event by the keys it has, in the documented order (x-webhook-delivery.parsing_order)."""
-    if name := _text(payload, "event") or _text(payload, "event_type"):
-        return _LABELS.get(name, name)
-    kind = _text(payload, "type")
+    for key in ("event", "event_type"):
+        name = payload.get(key)
+        if name and isinstance(name, str):
+            return _LABELS.get(name, name)
+    kind, status = _text(payload, "type"), _text(payload, "transaction_status").lower()
+    if status and kind in {"payout", "collection"}:
+        # These carry no name of their own; the contract's labels say "completed" where the status says SUCCESSFUL.
+        return f"{kind}.{'completed' if status == 'successful' else status}"
     if kind.startswith(ONCE) or kind in {"refund_initiated", "refund"}:
         return kind
     if kind == "payout_initiated":
         return "payout.initiated"
-    status = _text(payload, "transaction_status").lower()
-    if kind in {"payout", "collection"} and status:
-        # These carry no name of their own; the contract's labels say "completed" where the status says SUCCESSFUL.
-        return f"{kind}.{'completed' if status == 'successful' else status}"
     return UNKNOWN
 
 
