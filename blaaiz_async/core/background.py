@@ -1,8 +1,9 @@
 """Which event loop runs and what time it is there, awaiting something for so long, and starting what nobody waits for."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+import types
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from typing import Any, TypeVar, cast
 
 import anyio
 
@@ -31,6 +32,21 @@ def now() -> float:
 def turn() -> Awaitable[None]:
     """Let everything else run first that is ready to."""
     return asyncio.sleep(0) if on_asyncio() else anyio.lowlevel.checkpoint()
+
+
+@types.coroutine
+def rest_of(work: Coroutine[Any, Any, T], waiting: object) -> Generator[Any, Any, T]:
+    """Await the rest of a coroutine whose first `send` returned what it waits for."""
+    while True:
+        try:
+            yield waiting
+        except BaseException as error:  # noqa: BLE001  # whatever it is, it is for the coroutine
+            try:
+                waiting = work.throw(error)
+            except StopIteration as end:
+                return cast("T", end.value)
+        else:
+            return (yield from work.__await__())
 
 
 async def in_time(work: Awaitable[T], deadline: float) -> T:

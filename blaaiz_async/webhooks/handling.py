@@ -7,8 +7,7 @@ import itertools
 import logging
 import secrets
 import traceback
-import types
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Generator, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from enum import Enum
 from pathlib import PurePath
 from typing import Any, TypeVar, cast, overload
@@ -16,7 +15,7 @@ from typing import Any, TypeVar, cast, overload
 import anyio
 from attrs import frozen
 
-from blaaiz_async.core.background import on_asyncio
+from blaaiz_async.core.background import on_asyncio, rest_of
 from blaaiz_async.errors import ConfigurationError
 from blaaiz_async.webhooks.event import Event, UnknownEvent, event_classes
 from blaaiz_async.webhooks.reading import event_class
@@ -24,7 +23,6 @@ from blaaiz_async.webhooks.seen import MemorySeenStore, SeenStore
 
 E = TypeVar("E", bound=Event)
 F = TypeVar("F", bound=Event)
-T = TypeVar("T")
 
 Handler = Callable[[E], Awaitable[object] | None]
 """Does what an event asks for. Raising means that it couldn't, and the event comes again. It may be a plain function,
@@ -183,12 +181,12 @@ class Handling:
             try:
                 waiting = work.send(None)
             except StopIteration as end:
-                return bool(end.value)  # it never waits, and a timer would cost more than all of it
+                return bool(end.value)  # it never waits: a timer would cost more than all of it
             # A fifth of what anyio's costs in a server, where each request is a task that anyio hasn't met before.
             timeout = asyncio.timeout(self._deadline)
             try:
                 async with timeout:
-                    return await _rest(work, waiting)
+                    return await rest_of(work, waiting)
             except TimeoutError:
                 if not timeout.expired():
                     raise  # a store's own
@@ -253,21 +251,6 @@ class Handling:
                 await self._seen.release(key, owner=owner)
             except Exception as error:  # noqa: BLE001  # then the claim lapses by itself
                 log.warning("a claim can't be given back and lapses in %g s: %s", self.lease, _where(error))
-
-
-@types.coroutine
-def _rest(work: Coroutine[Any, Any, T], waiting: object) -> Generator[Any, Any, T]:
-    """Await the rest of a coroutine that waits for something already."""
-    while True:
-        try:
-            yield waiting
-        except BaseException as error:  # noqa: BLE001  # whatever it is, it is for the coroutine
-            try:
-                waiting = work.throw(error)
-            except StopIteration as end:
-                return cast("T", end.value)
-        else:
-            return (yield from work.__await__())
 
 
 def _is_unstarted(work: object) -> bool:

@@ -86,13 +86,12 @@ class WebhookVerifier:
             ConfigurationError: The body or the headers are given in another form.
         """
         try:
-            signature: object = headers.get(SIGNATURE_HEADER)
-            timestamp: object = headers.get(TIMESTAMP_HEADER)
+            signature, timestamp = headers.get(SIGNATURE_HEADER), headers.get(TIMESTAMP_HEADER)
             if not signature or not timestamp:
                 signature, timestamp = _in_any_case(headers)
         except AttributeError:
             raise ConfigurationError(_NO_HEADERS) from None
-        if not isinstance(signature, str) or not isinstance(timestamp, str):
+        if not isinstance(cast("object", signature), str) or not isinstance(cast("object", timestamp), str):
             raise ConfigurationError(_NO_HEADERS)
         now = self._clock()
         if not self.has_signed(body, signature=signature, timestamp=timestamp):

@@ -192,6 +192,44 @@ async def test_an_overlong_handler_is_cancelled_and_the_event_comes_again() -> N
     assert [500, 204, 204] == [await send(app, delivery("e1")) for _ in range(3)]
 
 
+async def test_what_a_handler_waits_for_may_fail_or_be_cut_off_and_the_deadline_holds_over_all_of_it() -> None:
+    steps = list[str]()
+
+    async def handler(event: CustomerStatusChanged) -> None:
+        with anyio.move_on_after(0.001):
+            await anyio.sleep_forever()
+        steps.append("cut off by itself")
+        if event.payload["event_id"] == "e1":
+            return
+        try:
+            await anyio.sleep_forever()
+        finally:
+            with anyio.CancelScope(shield=True):
+                await anyio.sleep(0.001)
+            steps.append("cleaned up")
+
+    app = app_with(handler, deadline=0.05)
+    assert [204, 500] == [await send(app, delivery(each)) for each in ("e1", "e2")]
+    assert ["cut off by itself", "cut off by itself", "cleaned up"] == steps
+
+
+async def test_what_comes_together_is_handled_before_any_of_it_is_answered() -> None:
+    steps = list[str]()
+
+    async def handler(event: CustomerStatusChanged) -> None:
+        steps.append("handled")
+
+    async def one(number: int) -> None:
+        await send(app, delivery(f"e{number}"))
+        steps.append("answered")
+
+    app = app_with(handler)
+    async with anyio.create_task_group() as tasks:
+        for number in range(3):
+            tasks.start_soon(one, number)
+    assert ["handled"] * 3 + ["answered"] * 3 == steps
+
+
 async def test_a_store_that_takes_too_long_is_not_mistaken_for_a_handler_that_does(caplog: pytest.LogCaptureFixture) -> None:
     class Slow(MemorySeenStore):
         async def is_done(self, key: str) -> bool:
