@@ -5,6 +5,7 @@ again after a while. `done` ends it for good, `release` gives it back.
 """
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable
 from typing import Literal, Protocol
 
@@ -48,8 +49,8 @@ class MemorySeenStore:
         self._keep = keep
         self._most = most
         self._clock = clock
-        self._done: dict[str, float] = {}
-        """Until when, oldest first."""
+        self._done: OrderedDict[str, float] = OrderedDict()
+        """Until when, oldest first. A plain dict steps over all it has lost to find its first."""
         self._claims: dict[str, tuple[str, float]] = {}
         """Whose, and until when."""
 
@@ -68,10 +69,10 @@ class MemorySeenStore:
         """Remember a key as handled, whoever has it."""
         now = self._clock()
         self._claims.pop(key, None)
-        self._done.pop(key, None)
         self._done[key] = now + self._keep
+        self._done.move_to_end(key)
         while self._done and (len(self._done) > self._most or next(iter(self._done.values())) <= now):
-            del self._done[next(iter(self._done))]
+            self._done.popitem(last=False)
 
     async def is_done(self, key: str) -> bool:
         """Tell whether a key was handled."""
