@@ -8,7 +8,7 @@ in `extra`. Numbers with a fraction become Decimal exactly as written, in both d
 
 import re
 import types
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
@@ -281,39 +281,68 @@ def _reader(*, detailed: bool) -> cattrs.Converter:
     return reader
 
 
-FieldReaders = Mapping[str, tuple[str, frozenset[type[Any]], Callable[[Any, Any], Any], Any]]
-"""By the name of a field: that name, the types of decoded JSON that it takes unchanged, and what reads all others, as which
-type. The name again, since a call takes twice as long with keyword arguments that are equal to its own but not the same."""
+RecordReader = Callable[[Mapping[str, Any]], Any]
 
 
-def field_readers(kinds: Mapping[str, Any]) -> FieldReaders:
-    """Return what reads fields of these types at the least cost; for `read_fields`."""
-    return _field_readers(kinds, _fast_reader())
+def record_reader(cls: type[Any], *, apart: Collection[str] = ()) -> RecordReader:
+    """Return what reads a JSON object as a record of a class at the least cost.
 
+    It raises anything; `decode` then says what is wrong and where.
 
-def _field_readers(kinds: Mapping[str, Any], reader: cattrs.Converter) -> FieldReaders:
-    readers: dict[str, Any] = {}
-    for name, declared in kinds.items():
-        kind = _besides_none(declared)  # null is taken unchanged
-        readers[name] = (name, unchanged(declared), reader.get_structure_hook(kind), kind)
-    return readers
-
-
-def read_fields(payload: Mapping[str, Any], readers: FieldReaders) -> dict[str, Any]:
-    """Read a JSON object as the arguments that its answer's class is made with.
-
-    It raises anything, and doesn't miss what is required: `decode` then says where.
+    Args:
+        cls: An answer's class.
+        apart: Fields that aren't read: whoever calls it puts them into the record.
     """
-    extra: dict[str, Any] = {}
-    fields: dict[str, Any] = {"keys": _key_set(tuple(payload)), "extra": extra}
-    for name, value in payload.items():
-        reading = readers.get(name)
-        if reading is None:
-            extra[name] = value
-            continue
-        own, as_it_is, read, kind = reading
-        fields[own] = value if type(value) in as_it_is else read(value, kind)
-    return fields
+    return _record_reader(cls, apart, _fast_reader())
+
+
+def _record_reader(cls: type[Any], apart: Collection[str], reader: cattrs.Converter) -> RecordReader:
+    # By its own __init__ it would take half as long again. Answers are plain: none has a converter or a validator.
+    put_keys, put_extra = _put(cls, "_keys"), _put(cls, "extra")
+    fields = [each for each in attrs.fields(cls) if each.name not in {"_keys", "extra", *apart}]
+    readers: dict[str, Any] = {}
+    for field_ in fields:
+        kind = _besides_none(field_.type)  # null is taken unchanged
+        readers[field_.name] = (_put(cls, field_.name), unchanged(field_.type), reader.get_structure_hook(kind), kind)
+
+    @lru_cache(256)
+    def absent(keys: frozenset[str]) -> Sequence[tuple[_Put, Any]]:
+        return [_put_default(cls, each) for each in fields if each.name not in keys]
+
+    def read(payload: Mapping[str, Any]) -> Any:
+        record, keys = object.__new__(cls), _key_set(tuple(payload))
+        extra: dict[str, Any] = {}
+        put_keys(record, keys)
+        put_extra(record, extra)
+        for name, value in payload.items():
+            if name in readers:
+                put, as_it_is, read, kind = readers[name]
+                put(record, value if type(value) in as_it_is else read(value, kind))
+            else:
+                extra[name] = value
+        for put, default in absent(keys):
+            put(record, default)
+        return record
+
+    return read
+
+
+_Put = Callable[[Any, Any], None]
+
+
+def _put(cls: type[Any], name: str) -> _Put:
+    """Return what sets a field of a record that is still being made; it is frozen for everyone else."""
+    put: _Put = getattr(cls, name).__set__  # its slot
+    return put
+
+
+def _put_default(cls: type[Any], field: "attrs.Attribute[Any]") -> tuple[_Put, Any]:
+    put, default = _put(cls, field.name), cast("Any", field.default)
+    if default is attrs.NOTHING:
+        raise KeyError(field.name)
+    if hasattr(default, "factory"):
+        return lambda record, factory: put(record, factory()), default.factory
+    return put, default
 
 
 @lru_cache(1024)
@@ -323,13 +352,12 @@ def _key_set(keys: tuple[str, ...]) -> frozenset[str]:
 
 
 def _fast_answer_reader(cls: type[Any], reader: cattrs.Converter) -> Callable[[Any, Any], Any]:
-    readers = _field_readers({a.name: a.type for a in attrs.fields(cls) if a.name not in {"extra", "_keys"}}, reader)
+    read = _record_reader(cls, (), reader)
 
     def hook(payload: Any, _: Any) -> Any:
-        given: dict[str, Any] = payload
         if type(payload) is not dict:
             raise TypeError(expected("an object", payload))
-        return cls(**read_fields(given, readers))
+        return read(cast("dict[str, Any]", payload))
 
     return hook
 

@@ -92,11 +92,13 @@ def read_event(body: bytes, received_at: datetime) -> "AnyEvent":
     }
     if name not in CLASSES:
         return UnknownEvent(**about)
-    cls, readers = _reading(name)
+    cls, read = _reading(name)
     try:
-        event = cls(**about, **codec.read_fields(payload, readers))
+        event = read(payload)
     except Exception:  # noqa: BLE001  # whatever it was, the exact reader says where
         return UnknownEvent(**about, problem=_problem(cls, payload))
+    for field, value in about.items():
+        object.__setattr__(event, field, value)  # frozen for everyone else; it is still being made here
     return cast("AnyEvent", event)
 
 
@@ -125,9 +127,9 @@ def event_class(name: str) -> type[Event]:
 
 
 @cache
-def _reading(name: str) -> tuple[type[Event], codec.FieldReaders]:
+def _reading(name: str) -> tuple[type[Event], codec.RecordReader]:
     cls = event_class(name)
-    return cls, codec.field_readers({field.name: field.type for field in _own(cls)})
+    return cls, codec.record_reader(cls, apart=ABOUT)
 
 
 def _own(cls: type[Event]) -> "list[attrs.Attribute[Any]]":

@@ -1,7 +1,9 @@
 """Strict primitives, open enums, exact numbers, and the difference between absent and null."""
 
+import importlib
 import pickle
-from collections.abc import Sequence
+import pkgutil
+from collections.abc import Iterator, Sequence
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal
@@ -12,6 +14,7 @@ from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
 
+import blaaiz_async
 from blaaiz_async import UNSET, UnsetType
 from blaaiz_async.core import codec
 from blaaiz_async.core.checking import read_request
@@ -141,6 +144,32 @@ def test_what_was_not_sent_is_written_once_it_is_set() -> None:
     assert {"id": "1", "count": 2} == codec.encode(attrs.evolve(thing, count=2))
     bare = {"file_id": "f", "url": "https://x.example"}
     assert bare == codec.encode(codec.decode(bare, UploadTarget))
+
+
+def test_what_is_left_out_has_its_default_and_no_two_records_share_one_that_can_change() -> None:
+    assert Thing(id="1") == reads()
+    one, other = (codec.decode({"file_id": "f", "url": "https://x.example"}, UploadTarget) for _ in range(2))
+    assert one == other
+    assert one.headers is not other.headers
+    assert one.extra is not other.extra
+
+
+def test_answers_are_plain_for_they_are_read_without_their_init() -> None:
+    for module in pkgutil.walk_packages(blaaiz_async.__path__, "blaaiz_async."):
+        if module.name.startswith(("blaaiz_async.types.", "blaaiz_async.webhooks.events.")):
+            importlib.import_module(module.name)
+    classes = list(_below(Answer))
+    assert len(classes) > 100
+    for cls in classes:
+        assert not {"__attrs_pre_init__", "__attrs_post_init__"} & set(dir(cls)), cls
+        assert "__slots__" in vars(cls), cls
+        assert [] == [each for each in attrs.fields(cls) if each.converter or each.validator], cls
+
+
+def _below(cls: type[Answer]) -> Iterator[type[Answer]]:
+    for each in cls.__subclasses__():
+        yield each
+        yield from _below(each)
 
 
 def test_records_of_one_form_share_what_tells_their_keys() -> None:
