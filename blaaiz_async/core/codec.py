@@ -301,9 +301,9 @@ def _record_reader(cls: type[Any], apart: Collection[str], reader: cattrs.Conver
     put_keys, put_extra = _put(cls, "_keys"), _put(cls, "extra")
     fields = [each for each in attrs.fields(cls) if each.name not in {"_keys", "extra", *apart}]
     readers: dict[str, Any] = {}
-    for field_ in fields:
-        kind = _besides_none(field_.type)  # null is taken unchanged
-        readers[field_.name] = (_put(cls, field_.name), unchanged(field_.type), reader.get_structure_hook(kind), kind)
+    for each in fields:
+        kind = _besides_none(each.type)  # null is taken unchanged
+        readers[each.name] = (_put(cls, each.name), unchanged(each.type), reader.get_structure_hook(kind), kind)
 
     @lru_cache(256)
     def absent(keys: frozenset[str]) -> Sequence[tuple[_Put, Any]]:

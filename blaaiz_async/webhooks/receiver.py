@@ -39,15 +39,15 @@ SHUTDOWN = 10.0
 
 _HEADERS = tuple((name, name.encode()) for name in (SIGNATURE_HEADER, TIMESTAMP_HEADER))
 
-_Answer = tuple[int, tuple[tuple[bytes, bytes], ...]]
+_Response = tuple[int, tuple[tuple[bytes, bytes], ...]]
 _EMPTY = (b"content-length", b"0")
-_DONE: _Answer = (204, ())
-_REFUSED: _Answer = (400, (_EMPTY,))  # why is in the log: whoever forges deliveries learns nothing
-_NOT_POST: _Answer = (405, ((b"allow", b"POST"), _EMPTY))
-_TOO_LONG: _Answer = (413, ((b"connection", b"close"), _EMPTY))
-_FAILED: _Answer = (500, (_EMPTY,))
-_LATER: _Answer = (503, ((b"retry-after", b"60"), _EMPTY))
-_ANSWERS = {
+_DONE: _Response = (204, ())
+_REFUSED: _Response = (400, (_EMPTY,))  # why is in the log: whoever forges deliveries learns nothing
+_NOT_POST: _Response = (405, ((b"allow", b"POST"), _EMPTY))
+_TOO_LONG: _Response = (413, ((b"connection", b"close"), _EMPTY))
+_FAILED: _Response = (500, (_EMPTY,))
+_LATER: _Response = (503, ((b"retry-after", b"60"), _EMPTY))
+_RESPONSES = {
     Outcome.HANDLED: _DONE,
     Outcome.KEPT: _DONE,
     Outcome.NO_HANDLER: _DONE,
@@ -75,12 +75,12 @@ class WebhookApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or live through the server's lifespan."""
         if scope["type"] == "http":
-            answer = await self._take(scope, receive)
-            if answer is not None:
-                # What else came is worked on first, and then all is answered: each of the two goes faster many times in
-                # a row, as its code and data are in the processor's caches then.
+            response = await self._take(scope, receive)
+            if response is not None:
+                # What came together is handled before any of it is answered: handling many in a row, and then answering
+                # many in a row, keeps the code of each in the processor's caches.
                 await turn()
-                await _send(send, answer)
+                await _send(send, response)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
@@ -132,8 +132,8 @@ class WebhookApp:
             await receive()
         await send({"type": "lifespan.shutdown.complete"})
 
-    async def _take(self, scope: Scope, receive: Receive) -> "_Answer | None":
-        """Take a delivery and return what to answer; None when the caller has gone."""
+    async def _take(self, scope: Scope, receive: Receive) -> "_Response | None":
+        """Take a delivery and return the response; None when the caller has gone."""
         if scope["method"] != "POST":
             return _NOT_POST
         headers: dict[bytes, bytes] = dict(scope["headers"])
@@ -156,10 +156,10 @@ class WebhookApp:
         try:
             outcome = await self._handle(event, body)
         finally:  # also when the server stops and cancels it
-            answer = _ANSWERS[outcome]
-            if answer is not _DONE and outcome is not Outcome.RUNNING and event.name.startswith(ONCE):
+            response = _RESPONSES[outcome]
+            if response is not _DONE and outcome is not Outcome.RUNNING and event.name.startswith(ONCE):
                 log.error("%r won't come again: the platform delivers it once; a queue keeps such till they are done", event)
-        return answer
+        return response
 
     def _handle(self, event: Event, body: bytes) -> Awaitable[Outcome]:
         if self._background is None or not self._handling.handlers.matching(event):
@@ -232,7 +232,7 @@ async def _read(receive: Receive, most: int) -> bytes | None:
             return b"".join(parts)  # of one it is that one itself
 
 
-async def _send(send: Send, answer: _Answer) -> None:
-    status, headers = answer
+async def _send(send: Send, response: _Response) -> None:
+    status, headers = response
     await send({"type": "http.response.start", "status": status, "headers": [*headers]})
     await send({"type": "http.response.body", "body": b""})
