@@ -38,15 +38,20 @@ def turn() -> Awaitable[None]:
 def rest_of(work: Coroutine[Any, Any, T], waiting: object) -> Generator[Any, Any, T]:
     """Await the rest of a coroutine whose first `send` returned what it waits for."""
     while True:
+        cut: BaseException | None = None
         try:
             yield waiting
         except BaseException as error:  # noqa: BLE001  # whatever it is, it is for the coroutine
-            try:
-                waiting = work.throw(error)
-            except StopIteration as end:
-                return cast("T", end.value)
-        else:
+            cut = error  # thrown below: in here it would be the current exception of all that the coroutine does
+        del waiting  # it holds its result
+        if cut is None:
             return (yield from work.__await__())
+        try:
+            waiting = work.throw(cut)
+        except StopIteration as end:
+            return cast("T", end.value)
+        finally:
+            del cut
 
 
 async def in_time(work: Awaitable[T], deadline: float) -> T:

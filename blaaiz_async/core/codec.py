@@ -297,7 +297,9 @@ def record_reader(cls: type[Any], *, apart: Collection[str] = ()) -> RecordReade
 
 
 def _record_reader(cls: type[Any], apart: Collection[str], reader: cattrs.Converter) -> RecordReader:
-    # By its own __init__ it would take half as long again. Answers are plain: none has a converter or a validator.
+    # By its own __init__ it would take half as long again.
+    if not _is_plain(cls):
+        raise TypeError(f"{cls.__name__} has to be made by its __init__, as the exact reader does")
     put_keys, put_extra = _put(cls, "_keys"), _put(cls, "extra")
     fields = [each for each in attrs.fields(cls) if each.name not in {"_keys", "extra", *apart}]
     readers: dict[str, Any] = {}
@@ -325,6 +327,13 @@ def _record_reader(cls: type[Any], apart: Collection[str], reader: cattrs.Conver
         return record
 
     return read
+
+
+def _is_plain(cls: type[Any]) -> bool:
+    """Tell whether a class's `__init__` does nothing but set the fields."""
+    if hasattr(cls, "__attrs_pre_init__") or hasattr(cls, "__attrs_post_init__"):
+        return False
+    return all(each.init and not each.converter and not each.validator for each in attrs.fields(cls))
 
 
 _Put = Callable[[Any, Any], None]

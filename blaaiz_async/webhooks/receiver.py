@@ -16,7 +16,7 @@ from typing import Any
 
 import anyio
 
-from blaaiz_async.core.background import turn
+from blaaiz_async.core.background import now, turn
 from blaaiz_async.errors import ConfigurationError, WebhookVerificationError
 from blaaiz_async.webhooks.background import Background
 from blaaiz_async.webhooks.event import Event
@@ -37,6 +37,8 @@ DEADLINE = 25.0
 SHUTDOWN = 10.0
 """Seconds that handlers of queued events have to finish when the server stops."""
 
+_AT_ONCE = 0.001
+"""Seconds; what took longer is answered before anything else is handled."""
 _HEADERS = tuple((name, name.encode()) for name in (SIGNATURE_HEADER, TIMESTAMP_HEADER))
 
 _Response = tuple[int, tuple[tuple[bytes, bytes], ...]]
@@ -75,11 +77,13 @@ class WebhookApp:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or live through the server's lifespan."""
         if scope["type"] == "http":
+            began = now()
             response = await self._take(scope, receive)
             if response is not None:
-                # What came together is handled before any of it is answered: handling many in a row, and then answering
-                # many in a row, keeps the code of each in the processor's caches.
-                await turn()
+                if now() - began < _AT_ONCE:
+                    # What came together is handled before any of it is answered: handling many in a row, and then
+                    # answering many in a row, keeps the code of each in the processor's caches.
+                    await turn()
                 await _send(send, response)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)

@@ -6,7 +6,9 @@ import functools
 import json
 import logging
 import math
+import sys
 import time
+import weakref
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
@@ -36,6 +38,7 @@ from blaaiz_async.webhooks import (
     SqliteSeenStore,
     UnknownEvent,
     WebhookApp,
+    receiver,
     webhook_app,
 )
 from blaaiz_async.webhooks.handling import key_of
@@ -213,7 +216,52 @@ async def test_what_a_handler_waits_for_may_fail_or_be_cut_off_and_the_deadline_
     assert ["cut off by itself", "cut off by itself", "cleaned up"] == steps
 
 
-async def test_what_comes_together_is_handled_before_any_of_it_is_answered() -> None:
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_what_was_cut_off_first_is_not_the_current_exception_of_what_follows_and_is_let_go() -> None:
+    seen, held = list[object](), list[weakref.ref[Any]]()
+
+    async def handler(event: CustomerStatusChanged) -> None:
+        future = asyncio.get_running_loop().create_future()
+        held.append(weakref.ref(future))
+        with anyio.move_on_after(0.001):
+            await future
+        del future
+        seen.append(sys.exception())
+        await anyio.sleep(0.001)
+        seen.append(held[0]())
+
+    assert 204 == await send(app_with(handler), delivery("e1"))
+    assert [None, None] == seen
+
+
+async def test_the_deadline_counts_from_before_the_first_wait() -> None:
+    async def handler(event: CustomerStatusChanged) -> None:
+        time.sleep(0.06)  # noqa: ASYNC251  # a handler that blocks
+        await anyio.sleep(0.03)
+
+    assert 500 == await send(app_with(handler, deadline=0.05), delivery("e1"))
+
+
+async def test_a_long_handling_is_answered_before_the_next_begins() -> None:
+    steps = list[str]()
+
+    async def handler(event: CustomerStatusChanged) -> None:
+        time.sleep(0.005)  # noqa: ASYNC251  # a handler that blocks
+        steps.append("handled")
+
+    async def one(number: int) -> None:
+        await send(app, delivery(f"e{number}"))
+        steps.append("answered")
+
+    app = app_with(handler)
+    async with anyio.create_task_group() as tasks:
+        for number in range(3):
+            tasks.start_soon(one, number)
+    assert ["handled", "answered"] * 3 == steps
+
+
+async def test_what_comes_together_is_handled_before_any_of_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(receiver, "_AT_ONCE", math.inf)
     steps = list[str]()
 
     async def handler(event: CustomerStatusChanged) -> None:
