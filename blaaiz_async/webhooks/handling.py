@@ -10,12 +10,13 @@ import traceback
 from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Sequence
 from enum import Enum
 from pathlib import PurePath
+from time import monotonic
 from typing import Any, TypeVar, cast, overload
 
 import anyio
 from attrs import frozen
 
-from blaaiz_async.core.background import now, on_asyncio, rest_of
+from blaaiz_async.core.background import on_asyncio, rest_of
 from blaaiz_async.errors import ConfigurationError
 from blaaiz_async.webhooks.event import Event, UnknownEvent, event_classes
 from blaaiz_async.webhooks.reading import event_class
@@ -178,13 +179,13 @@ class Handling:
     async def _within_deadline(self, event: Event, key: str, matching: Sequence[_Entry]) -> bool:
         work = self._run_each(event, key, matching)
         if on_asyncio():
-            deadline = now() + self._deadline
+            began = monotonic()
             try:
                 rest = rest_of(work, work.send(None))
             except StopIteration as end:
                 return bool(end.value)  # it never waits: a timer would cost more than all of it
             # A fifth of what anyio's costs in a server, where each request is a task that anyio hasn't met before.
-            timeout = asyncio.timeout_at(deadline)
+            timeout = asyncio.timeout(self._deadline - (monotonic() - began))
             try:
                 async with timeout:
                     return await rest
