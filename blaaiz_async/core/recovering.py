@@ -47,16 +47,16 @@ async def adopt(
     recovery, asked = cast("Recovery", operation.recovery), _asked(prepared, since)
     if recovery.look is None:
         return recovery.adopt(asked, error)
-    # It may be no used key, but a wrong one, where other fields are wrong, too, or where it was made for this call. One look
-    # is enough then, and not too much: a gateway may have sent the call twice.
-    others = operation.key is not None and bool(error.errors.keys() - {operation.key.field})
-    sure = lost or operation.key is None or not (others or prepared.made_key)
+    # Beside other fields that are wrong, the key may be a wrong one and not a used one: one look is enough then, and not too
+    # much. Refused alone it was used before, even if it was made for this call: a gateway may have sent the call twice.
+    sure = lost or operation.key is None or not (error.errors.keys() - {operation.key.field})
     try:
         found, same = await _find_first(caller, recovery.look, asked, course, once=not sure)
     except BlaaizError as failure:
-        if not sure and (isinstance(failure, NotFoundError) or (prepared.made_key and others)):
+        if not sure and (isinstance(failure, NotFoundError) or prepared.made_key):
             raise error from None
-        problem = f"was done before, and can't be read back yet ({type(failure).__name__}); the refusal: {error}"
+        why = f"({type(failure).__name__}); the refusal: {error}"
+        problem = f"was refused as used before, and what it made can't be read back yet {why}"
         raise _unknown(operation, prepared.key, problem, 422) from error
     if prepared.made_key:
         same = True

@@ -59,11 +59,16 @@ class Ledger(Platform):
         super().__init__(**{start: self._start})
         self._row, self._answer, self.lost = row, answer, lost
         self.rows: dict[str, Any] = {}
+        self.unlisted_for = 0
+        """How many more looks find nothing: the platform lists late."""
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         reference = request.url.path.rpartition("/")[2]
         if reference in self.rows:
             self.sent.append(request)
+            if self.unlisted_for:
+                self.unlisted_for -= 1
+                return httpx.Response(404, json={"message": "Transaction not found."})
             return httpx.Response(200, json={"message": "Transaction retrieved successfully", "data": self.rows[reference]})
         return super().__call__(request)
 
