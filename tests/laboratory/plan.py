@@ -25,12 +25,16 @@ KINDS = {
     "delay": 1,
     "empty before": 1,
     "empty after commit": 1,
+    "sent twice": 3,
+    "not listed yet": 6,
 }
 """What can strike a call, by weight."""
+KEYED = "-keyed"
+"""How the names of the calls end that carry a key."""
 WITHOUT_EFFECT = frozenset(
     {
         *("cut before", "status before", "429", "429 for a second", "html before", "hang before"),
-        *("reset before read", "refused", "empty before"),
+        *("reset before read", "refused", "empty before", "not listed yet"),
     }
 )
 
@@ -44,16 +48,19 @@ class Strike:
     """Decides what is left open: the status, RST or FIN, where the cut is."""
 
     @property
-    def commits(self) -> bool:
-        """Whether the request reaches the platform."""
-        return self.kind not in WITHOUT_EFFECT
+    def commits(self) -> int:
+        """How often the request reaches the platform."""
+        return 0 if self.kind in WITHOUT_EFFECT else 2 if self.kind == "sent twice" else 1
 
 
-def strike(seed: int, call: str, attempt: int, share: float) -> Strike:
-    """Draw what happens to this attempt of this call."""
+def strike(seed: int, call: str, attempt: int, share: float, *, looks: bool = False) -> Strike:
+    """Draw what happens to this attempt of this call, which may look for a transaction that was made."""
     chance = random.Random(f"{seed}/{call}/{attempt}")
+    # What is sent twice without a key takes effect twice, and nobody but the gateway could hinder it.
+    apart = {*(() if call.endswith(KEYED) else ("sent twice",)), *(() if looks else ("not listed yet",))}
+    kinds = {kind: weight for kind, weight in KINDS.items() if kind not in apart}
     struck = chance.random() < share
-    return Strike(kind=chance.choices(list(KINDS), list(KINDS.values()))[0] if struck else None, chance=chance)
+    return Strike(kind=chance.choices(list(kinds), list(kinds.values()))[0] if struck else None, chance=chance)
 
 
 def too_many(chance: random.Random) -> list[tuple[str, str]]:

@@ -31,6 +31,8 @@ class Proxy:
         self.struck: Counter[str] = Counter()
         self._upstream, self._seed, self._share, self._revoke = upstream, seed, share, revoke
         self._made: Counter[str] = Counter()
+        self._one_token = asyncio.Lock()
+        """Held while a request is sent twice: a 401 to the second would say that nothing was done, and none could know."""
         self._server: asyncio.Server | None = None
         self._refusing: asyncio.Task[None] | None = None
 
@@ -77,18 +79,21 @@ class Proxy:
             return _cut(answer, reset=True)
         body = await client.readexactly(_length(head))
         if drawn.kind == "token revoked":
-            self._revoke()
+            async with self._one_token:
+                self._revoke()
         whole = b""
-        if drawn.commits:
-            writer.write(head + body)
-            whole = await reader.readuntil(b"\r\n\r\n")
-            whole += await reader.readexactly(_length(whole))
+        async with self._one_token if drawn.commits > 1 else contextlib.nullcontext():
+            for _ in range(drawn.commits):
+                writer.write(head + body)
+                whole = await reader.readuntil(b"\r\n\r\n")
+                whole += await reader.readexactly(_length(whole))
         return await self._answer(drawn, whole, client, answer)
 
     def _draw(self, head: bytes) -> Strike:
         lines = dict(line.lower().split(b": ", 1) for line in head.split(b"\r\n")[1:] if b": " in line)
         call = lines.get(CALL, b"token").decode()
-        drawn = strike(self._seed, call, self._made[call], self._share)
+        looks = head.startswith(b"GET /api/external/transaction/")
+        drawn = strike(self._seed, call, self._made[call], self._share, looks=looks)
         self._made[call] += 1
         self.attempts += 1
         if drawn.kind is not None:
@@ -109,6 +114,8 @@ class Proxy:
             case "status before" | "status after commit":
                 json = chance.random() < 0.5
                 return _send(answer, chance.choice(STATUSES), b'{"message": "Server Error"}' if json else HTML)
+            case "not listed yet":
+                return _send(answer, 404, b'{"message": "Transaction not found."}')
             case "429":
                 return _send(answer, 429, b'{"message": "Too Many Attempts."}', *too_many(chance))
             case "429 for a second":

@@ -78,6 +78,10 @@ class Work:
     tells: Callable[[Any], bool] = lambda _: True
     """Whether the answer is of this very call."""
 
+    def name_of(self, number: int) -> str:
+        """Return the call's name in the laboratory, which tells whether it carries a key."""
+        return f"{number}-{self.safety}"
+
 
 @define
 class Outcome:
@@ -235,7 +239,7 @@ async def run(lab: Laboratory, calls: int, http_client: httpx.AsyncClient | None
             for number in left:
                 each = work(number, lab.ids)
                 try:
-                    done = await each.call(blaaiz.with_options(extra_headers={"x-lab-call": str(number)}))
+                    done = await each.call(blaaiz.with_options(extra_headers={"x-lab-call": each.name_of(number)}))
                 except Exception as error:  # noqa: BLE001  # whatever left the library is judged
                     ends[number] = error
                 else:
@@ -259,7 +263,7 @@ def _judge(outcome: Outcome, lab: Laboratory, number: int, end: BaseException | 
     commits = made.get(each.mark, 0) if each.mark else None
 
     def told() -> str:
-        plan = [strike(lab.seed, str(number), attempt, lab.share).kind or "-" for attempt in range(12)]
+        plan = [strike(lab.seed, each.name_of(number), attempt, lab.share).kind or "-" for attempt in range(12)]
         trace = "" if end is None or isinstance(end, BlaaizError) else "".join(traceback.format_exception(end))
         return f"call {number} ({each.safety}, {each.mark}): {end!r}, {commits} commits; seed {lab.seed}: {plan} {trace}"
 
