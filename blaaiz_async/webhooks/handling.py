@@ -24,6 +24,8 @@ from blaaiz_async.webhooks.seen import MemorySeenStore, SeenStore
 
 E = TypeVar("E", bound=Event)
 F = TypeVar("F", bound=Event)
+G = TypeVar("G", bound=Event)
+H = TypeVar("H", bound=Event)
 
 Handler = Callable[[E], Awaitable[object] | None]
 """Does what an event asks for. Raising means that it couldn't, and the event comes again. It may be a plain function,
@@ -66,6 +68,16 @@ class Handlers:
     def on(
         self, kind: type[E], other: type[F], /, *, name: str | None = None
     ) -> Callable[[Handler[E | F]], Handler[E | F]]: ...
+
+    @overload
+    def on(
+        self, kind: type[E], other: type[F], third: type[G], /, *, name: str | None = None
+    ) -> Callable[[Handler[E | F | G]], Handler[E | F | G]]: ...
+
+    @overload
+    def on(
+        self, kind: type[E], other: type[F], third: type[G], fourth: type[H], /, *, name: str | None = None
+    ) -> Callable[[Handler[E | F | G | H]], Handler[E | F | G | H]]: ...
 
     @overload
     def on(self, *kinds: type[E], name: str | None = None) -> Callable[[Handler[E]], Handler[E]]: ...

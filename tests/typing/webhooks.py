@@ -12,8 +12,12 @@ from blaaiz_async.webhooks import (
     CollectionEvent,
     CustomerStatusChanged,
     Event,
+    Handlers,
     PayoutCompleted,
     PayoutEvent,
+    PayoutFailed,
+    PayoutInitiated,
+    PayoutProcessing,
     RefundFinished,
     RefundOutcome,
     SettledPayout,
@@ -76,3 +80,21 @@ def every(event: "PayoutCompleted | UnknownEvent") -> str:
             return "new"
         case _:
             assert_never(event)
+
+
+def on_each(handlers: Handlers) -> None:
+    """A handler of several classes takes their union."""
+
+    @handlers.on(PayoutCompleted, PayoutFailed)
+    async def two(event: PayoutCompleted | PayoutFailed) -> None: ...
+
+    @handlers.on(PayoutCompleted, PayoutFailed, PayoutInitiated)
+    async def three(event: PayoutCompleted | PayoutFailed | PayoutInitiated) -> None: ...
+
+    @handlers.on(PayoutCompleted, PayoutFailed, PayoutInitiated, PayoutProcessing)
+    async def four(event: PayoutCompleted | PayoutFailed | PayoutInitiated | PayoutProcessing) -> None: ...
+
+    @handlers.on(PayoutCompleted, PayoutFailed, PayoutInitiated)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    async def one_left_out(event: PayoutCompleted | PayoutFailed) -> None: ...
+
+    _ = two, three, four, one_left_out
