@@ -112,25 +112,27 @@ class APITimeoutError(APIConnectionError):
 class OutcomeUnknownError(BlaaizError):
     """A write was sent and its answer was lost or can't be trusted: it may have taken effect, or not.
 
-    Look before sending it again: `find_candidates()` does, where the platform offers a way. A write with a key
-    (`idempotency_key`) may be called again with it. `status_code` is None when no answer came at all.
+    Look before sending it again: `find_candidates()` does, where there is a way. A write with a key (`idempotency_key`) may
+    be called again with it. `status_code` is None when no answer came at all.
     """
 
     _find: Callable[[], Awaitable[list[Any]]] | None = None
 
-    def __init__(self, operation: str, message: str, *, status_code: int | None = None) -> None:
+    def __init__(self, operation: str, message: str, *, status_code: int | None = None, advice: str = "") -> None:
         self.operation = operation
         self.status_code = status_code
-        super().__init__(f"{operation}: outcome unknown: {message}; look whether it took effect before sending it again")
+        advice = advice or "look whether it took effect before sending it again"
+        super().__init__(f"{operation}: outcome unknown: {message}; {advice}")
 
     async def find_candidates(self) -> list[Any]:
         """Return the records that may be what the write made: same kind, wallet, customer and amount, and made since then.
 
+        Of a payout or collection it is what the platform keeps under its merchant reference, even where that differs.
         What is listed may lag behind, and for some kinds the platform lists only what has settled: an empty answer right
         after the call proves nothing yet. Each record is as the platform's read gives it, such as a `Transaction`.
 
         Raises:
-            CannotLookError: The platform offers no way to look, or this error was pickled and has lost its client.
+            CannotLookError: There is no way to look, or this error was pickled and has lost its client.
             BlaaizError: As every read.
         """
         if self._find is None:
@@ -152,8 +154,8 @@ class CannotLookError(BlaaizError):
     def __init__(self, operation: str) -> None:
         self.operation = operation
         super().__init__(
-            f"{operation}: the platform offers no way to look what it made, or this error was pickled and has lost its "
-            "client; wait for the webhook, or look on the dashboard, before sending it again"
+            f"{operation}: there is no certain way to look what it made, or this error was pickled and has lost its client; "
+            "wait for the webhook, or look on the dashboard, before sending it again"
         )
 
 

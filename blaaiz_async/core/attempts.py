@@ -118,8 +118,8 @@ class Attempts:
                 raise  # the caller looks what was made before
             # Whatever ended the last attempt, an earlier one may have done what was asked.
             what = str(error) if isinstance(error, BlaaizError) else type(error).__name__
-            text = f"no attempt was answered for certain; the last: {what}" + (prepared.again and f"; {prepared.again}")
-            raise OutcomeUnknownError(operation.id, text) from error
+            text = f"no attempt was answered for certain; the last: {what}"
+            raise OutcomeUnknownError(operation.id, text, advice=prepared.again) from error
 
     async def _attempt(self, prepared: Prepared, options: CallOptions, course: Course) -> tuple[Reply, Any]:
         operation = prepared.operation
@@ -233,13 +233,13 @@ class Attempts:
             # A key in a header replays, so a conflict means that the first one with it is still under way.
             course.perhaps_sent = course.unsettled = True
             text = f"the first request with this key is still under way: {error}"
-            raise Again(OutcomeUnknownError(operation.id, text, status_code=status)) from error
+            raise Again(OutcomeUnknownError(operation.id, text, status_code=status, advice=prepared.again)) from error
         if operation.recovery is not None and operation.recovery.echo(error):
             raise error  # the caller looks what was made before
         if course.perhaps_sent and operation.safety is not Safety.READ:
             # The refusal may be the echo of our own first attempt: gone, because we deleted it; locked, because we did it.
             text = f"an earlier attempt may have succeeded; the repeat was refused: {error}"
-            raise OutcomeUnknownError(operation.id, text, status_code=status) from error
+            raise OutcomeUnknownError(operation.id, text, status_code=status, advice=prepared.again) from error
         raise error
 
 

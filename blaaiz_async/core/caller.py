@@ -131,11 +131,20 @@ class Caller:
             if isinstance(error, OutcomeUnknownError):
                 recovering.tell(self, prepared, error, since)
             raise
+        except Exception as failure:
+            if not course.perhaps_sent or operation.safety is Safety.READ:
+                raise
+            # The client was closed, or a token store of the caller's failed, while what was made was looked for.
+            text = f"{type(failure).__name__} came while it was read back what was made"
+            unknown = OutcomeUnknownError(operation.id, text, advice=prepared.again)
+            unknown.idempotency_key = prepared.key
+            recovering.tell(self, prepared, unknown, since)
+            raise unknown from failure
 
     async def settle(self, operation: Operation[T], key: str) -> T:
         """Find what a keyed write made, waiting until it shows. Raises OutcomeUnknownError if it doesn't."""
         try:
-            return await recovering.settle(self, operation, key)
+            return _with_key(await recovering.settle(self, operation, key), operation, key)
         except BlaaizError as error:
             error.idempotency_key = key
             raise
@@ -238,7 +247,8 @@ class Caller:
             if not done or not (operation.key or course.perhaps_sent):
                 raise
             lost, course.perhaps_sent = course.perhaps_sent, True  # it was done, by whichever call: who leaves must be told
-            return await recovering.adopt(self, prepared, course, error, since, lost=lost)
+            made = await recovering.adopt(self, prepared, course, error, since, lost=lost)
+            return _with_key(made, operation, prepared.key)
         try:
             answer = reading.payload(operation, reply, payload)
         except ResponseDecodeError as error:
@@ -246,8 +256,8 @@ class Caller:
                 raise
             course.perhaps_sent = True
             unreadable = UnreadableOutcomeError(error, again=prepared.again)
-            return await recovering.read_back(self, prepared, course, unreadable, since)
-        return _with_own_key(answer, prepared)
+            answer = await recovering.read_back(self, prepared, course, unreadable, since)
+        return _with_key(answer, operation, prepared.key)
 
     async def _run(self, prepared: Prepared, course: Course) -> tuple[Reply, Any]:
         with self._attempts.watch.call(prepared, course):
@@ -260,10 +270,9 @@ class Caller:
         return reply, payload
 
 
-def _with_own_key(answer: T, prepared: Prepared) -> T:
+def _with_key(answer: T, operation: Operation[Any], key: str | None) -> T:
     """Return the answer with the key it was made by, where it has a field for it that the platform left empty."""
-    key = prepared.operation.key
-    name = key.field.replace("-", "_") if key is not None else ""
+    name = operation.key.field.replace("-", "_") if operation.key is not None else ""
     if name and getattr(answer, name, "") is None:
-        return cast("T", evolve(cast("Any", answer), **{name: prepared.key}))
+        return cast("T", evolve(cast("Any", answer), **{name: key}))
     return answer

@@ -9,7 +9,7 @@ import anyio
 from blaaiz_async.core import codec
 from blaaiz_async.core.attempts import Course, begin
 from blaaiz_async.core.background import now
-from blaaiz_async.core.operation import Asked, Doubt, Look, Operation, Recovery
+from blaaiz_async.core.operation import Asked, Doubt, Look, Operation, Recovery, Shape
 from blaaiz_async.core.paging import Page, iterate
 from blaaiz_async.core.preparing import Prepared
 from blaaiz_async.errors import (
@@ -49,14 +49,14 @@ async def adopt(
         return recovery.adopt(asked, error)
     # Beside other fields that are wrong, the key may be a wrong one and not a used one: one look is enough then, and not too
     # much. Refused alone it was used before, even if it was made for this call: a gateway may have sent the call twice.
-    sure = lost or operation.key is None or not (error.errors.keys() - {operation.key.field})
+    beside = operation.key is not None and bool(error.errors.keys() - {operation.key.field})
+    sure = lost or prepared.made_key or not beside
     try:
         found, same = await _find_first(caller, recovery.look, asked, course, once=not sure)
     except BlaaizError as failure:
-        if not sure and (isinstance(failure, NotFoundError) or prepared.made_key):
+        if not sure and isinstance(failure, NotFoundError):
             raise error from None
-        why = f"({type(failure).__name__}); the refusal: {error}"
-        problem = f"was refused as used before, and what it made can't be read back yet {why}"
+        problem = f"was refused as used before, and what it made can't be read back ({failure}); the refusal: {error}"
         raise _unknown(operation, prepared.key, problem, 422) from error
     if prepared.made_key:
         same = True
@@ -69,7 +69,9 @@ async def adopt(
         raise _unknown(operation, prepared.key, "was done before, and can't be told from something else", 422) from error
     if not same:
         if prepared.key is not None:
-            raise error  # the key was used before, for something else
+            differs = "what the platform keeps under it differs; compare it by transactions.get before using another"
+            error.args = (f"{error}; {differs}",)
+            raise error
         raise _unknown(operation, None, f"may have been done; the repeat was refused: {error}", error.status_code) from error
     return recovery.adopt(asked, found)
 
@@ -100,8 +102,9 @@ async def settle(caller: "Caller", operation: Operation[T], key: str) -> T:
         try:
             found, _ = await _find_first(caller, look, asked, course)
         except NotFoundError as error:
-            problem = "isn't known to the platform, or not yet: initiating it again with the same one is safe"
-            unknown = OutcomeUnknownError(operation.id, f"{_what(operation, key)} {problem}", status_code=404)
+            problem = f"{_what(operation, key)} isn't known to the platform, or not yet"
+            advice = "initiating it again with the same one is safe"
+            unknown = OutcomeUnknownError(operation.id, problem, status_code=404, advice=advice)
             unknown.look_with(lambda: _candidates(caller, look, asked))
             raise unknown from error
     return cast("T", recovery.adopt(asked, found))
@@ -135,8 +138,9 @@ def _unknown(
     operation: Operation[Any], key: str | None, problem: str, status_code: int, *, settles: bool = True
 ) -> OutcomeUnknownError:
     recovery = operation.recovery
-    how = f"; settle it with {recovery.settle}" if settles and recovery is not None and recovery.settle else ""
-    return OutcomeUnknownError(operation.id, f"{_what(operation, key)} {problem}{how}", status_code=status_code)
+    how = recovery.settle if settles and recovery is not None else ""
+    advice = how and f"settle it with {how}"
+    return OutcomeUnknownError(operation.id, f"{_what(operation, key)} {problem}", status_code=status_code, advice=advice)
 
 
 def _what(operation: Operation[Any], key: str | None) -> str:
@@ -202,6 +206,8 @@ async def _candidates(caller: "Caller", look: Look, asked: Asked) -> list[Any]:
             found = codec.as_list(await caller.call(look.read, **given))
     except NotFoundError:
         return []
+    if asked.key is not None and look.read.shape is Shape.ONE:  # read by the key: whoever compares must see it
+        return [each for each in found if asked.made_key or _is_under(each, asked.key)]
     return [each for each in found if look.fits(asked, each) is not False]
 
 

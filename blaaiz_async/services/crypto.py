@@ -283,9 +283,9 @@ class CryptoService(Service):
 
         Raises:
             BadRequestError: The customer isn't one of yours, or not VERIFIED.
-            ConflictError: The first call with this key is still running.
             UnprocessableEntityError: The key was used for another payout.
-            OutcomeUnknownError: The answer was lost and the repeat refused. Ask again with `idempotency_key` of the error.
+            OutcomeUnknownError: The answer was lost and the repeat refused, or a first call with this key was still running
+                at the deadline. Ask again with `idempotency_key` of the error.
 
         Scope `crypto-payout:create`; operation crypto_create_payout.
         """
@@ -301,9 +301,9 @@ class CryptoService(Service):
             idempotency_key: As in `create_payout`.
 
         Raises:
-            ConflictError: The first call with this key is still running.
             UnprocessableEntityError: The key was used for another swap.
-            OutcomeUnknownError: The answer was lost and the repeat refused. Ask again with `idempotency_key` of the error.
+            OutcomeUnknownError: The answer was lost and the repeat refused, or a first call with this key was still running
+                at the deadline. Ask again with `idempotency_key` of the error.
 
         Scope `crypto-swap:create`; operation crypto_create_swap.
         """

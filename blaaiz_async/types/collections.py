@@ -12,7 +12,7 @@ from blaaiz_async.errors import Fault, InvalidRequestError
 from blaaiz_async.types.money import EXACT, CollectedAmount, at_least, at_most_decimals
 from blaaiz_async.types.payouts import MerchantReference
 from blaaiz_async.types.rules import Email, HttpsUrl, Text, longest
-from blaaiz_async.types.transactions import TransactionDetail, TransactionStatus
+from blaaiz_async.types.transactions import TransactionDetail, TransactionStatus, TransactionType
 
 
 def _like(name: str, pattern: str, expected: str) -> Rule:
@@ -144,7 +144,8 @@ class CollectionInitiated(Answer):
 
     transaction_id: Id
     url: str | None = None
-    """Where to send the payer, for checkout or 3-D Secure; None when nothing more is needed."""
+    """Where to send the payer, for checkout or 3-D Secure; None when nothing more is needed, or when the collection was read
+    back after a lost answer: the platform doesn't keep it, and `transactions.get` tells the state."""
     message: str | None = None
     merchant_reference: str | None = None
     """Yours, or the one that was made for this collection; the platform doesn't echo it here."""
@@ -206,20 +207,23 @@ class InteracMoneyRequested(Answer):
     message: str | None = None
 
 
-def same_collection(collection: CardCollection | OpenBankingCollection, found: TransactionDetail) -> bool:
-    """Tell whether `collection` can have made what was found under its merchant reference."""
+def same_collection(collection: CardCollection | OpenBankingCollection, found: TransactionDetail) -> bool | None:
+    """Tell whether `collection` made what was found under its merchant reference; None if too little is known of it."""
     pairs: tuple[tuple[object, object], ...] = (
-        ("collection", found.type),
         (collection.wallet_id, found.business_wallet_id),
         (collection.customer_id, found.business_customer_id),
         (collection.amount, found.amount),
     )
-    return all(asked is None or there is None or asked == there for asked, there in pairs)
+    if any(asked != there for asked, there in pairs if asked is not None and there is not None):
+        return False
+    if not TransactionType.COLLECTION.fits(found.type):
+        return False
+    return None if found.amount is None else True
 
 
 def initiated_by(collection: CardCollection | OpenBankingCollection | None, found: TransactionDetail) -> CollectionInitiated:
     """Return a collection that was read back as its start would have answered; its checkout address isn't kept."""
-    if collection is None and found.type not in (None, "collection"):
+    if collection is None and not TransactionType.COLLECTION.fits(found.type):
         text = "belongs to something else than a collection; see transactions.get"
         raise InvalidRequestError("collections_initiate", [Fault(field="merchant_reference", rule="kind", message=text)])
     return CollectionInitiated(transaction_id=found.id, merchant_reference=found.merchant_reference)

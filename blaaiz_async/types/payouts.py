@@ -17,11 +17,20 @@ from blaaiz_async.core.codec import FLAT, Answer, Id, OneOf, Request, Rule
 from blaaiz_async.errors import Fault, InvalidRequestError
 from blaaiz_async.types.money import AmountSide, SendAmount, amount_faults, amount_side
 from blaaiz_async.types.rules import Country, CurrencyRef, Email, Phone, Text, longest
-from blaaiz_async.types.transactions import TransactionStatus
+from blaaiz_async.types.transactions import TransactionStatus, TransactionType
 
 # -- destinations ------------------------------------------------------------------------------------------------------
 
-MerchantReference = Annotated[Text, longest(255)]
+MerchantReference = Annotated[
+    Text,
+    longest(255),
+    # What was made under it is found by it, as a part of a path.
+    Rule(
+        "reference",
+        lambda given: given == given.strip() and given not in (".", ".."),
+        'a reference without white space around it, other than "." and ".."',
+    ),
+]
 """A reference of the caller's own, unique in the business across payouts and collections."""
 
 SortCode = Annotated[
@@ -342,7 +351,7 @@ class PayoutTransaction(Answer):
 
 def settled_payout(payout: Payout | None, found: PayoutTransaction) -> PayoutTransaction:
     """Return what was read back by a merchant reference; of a reference alone it may be a collection."""
-    if payout is None and found.extra.get("type") not in (None, "payout"):
+    if payout is None and not TransactionType.PAYOUT.fits(found.extra.get("type")):
         text = "belongs to something else than a payout; see transactions.get"
         raise InvalidRequestError("payouts_initiate", [Fault(field="merchant_reference", rule="kind", message=text)])
     return found
@@ -354,13 +363,14 @@ def same_payout(payout: Payout, found: PayoutTransaction) -> bool | None:
     amount = payout.amount
     paid = (amount.from_amount, found.amount) if isinstance(amount, SendAmount) else (amount.to_amount, recipient.amount)
     pairs: tuple[tuple[object, object], ...] = (
-        ("payout", found.extra.get("type")),
         (payout.wallet_id, found.business_wallet_id),
         (payout.customer_id, found.business_customer_id),
         paid,
         (_code(payout.to_currency_id), _code(recipient.currency)),
     )
     if any(asked != there for asked, there in pairs if asked is not None and there is not None):
+        return False
+    if not TransactionType.PAYOUT.fits(found.extra.get("type")):
         return False
     account = _account_of(payout.destination)
     if paid[1] is None or (account is not None and recipient.account_number is None):

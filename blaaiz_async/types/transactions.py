@@ -1,6 +1,6 @@
 """Transactions: collections, payouts and swaps as the platform keeps them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Annotated, ClassVar, Literal
@@ -34,6 +34,17 @@ class TransactionType(OpenStrEnum):
     COLLECTION = "collection"
     PAYOUT = "payout"
     SWAP = "swap"
+
+    def fits(self, shown: object) -> bool:
+        """Tell whether a record that shows this as its type may be of this kind; the filter has names of its own."""
+        return shown in (None, self.value, _FILTERED_AS[self])
+
+
+_FILTERED_AS: Mapping[TransactionType, TransactionKind] = {
+    TransactionType.COLLECTION: "FUND_WALLET",
+    TransactionType.PAYOUT: "SEND_MONEY",
+    TransactionType.SWAP: "SWAP",
+}
 
 
 @frozen(kw_only=True, repr=False)

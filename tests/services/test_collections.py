@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import attrs
 import httpx
 import pytest
 
@@ -56,6 +57,11 @@ async def test_a_collection_whose_answer_is_lost_is_started_once_and_read_back()
         started = await blaaiz.collections.initiate(CARD)
     assert started.transaction_id == documented("transactions_get", "collection")["data"]["id"]
     assert [started.merchant_reference] == list(platform.rows)
+    platform._row = lambda body: {**row(body), "amount": None}
+    platform.lost = 1
+    async with platform.client() as blaaiz:
+        with pytest.raises(OutcomeUnknownError, match="can't be told from something else"):
+            await blaaiz.collections.initiate(attrs.evolve(CARD, merchant_reference="order-1"))
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ async def test_a_reference_that_was_used_for_another_payout_is_refused() -> None
         # Once an answer was lost it may be this very payout, shown in another form.
         for lost, error in ((1, OutcomeUnknownError), (0, UnprocessableEntityError)):
             platform.lost = lost
-            with pytest.raises(error):
+            with pytest.raises(error, match=r"differs; compare it by transactions\.get"):
                 await blaaiz.payouts.initiate(payout(merchant_reference="order-1", amount=SendAmount(99)))
             platform.lost = lost
             other = attrs.evolve(TO_NIGERIA, account_number="0999999999")
@@ -243,7 +243,40 @@ async def test_a_payout_that_a_gateway_sent_twice_is_read_back(shown: str | None
     async with platform.client() as blaaiz:
         made = await blaaiz.payouts.initiate(payout())
     assert documented("transactions_get", "payout")["data"]["id"] == made.id
+    assert (shown if shown is not None else next(iter(platform.rows))) == made.merchant_reference
     assert 1 == len(platform.rows)
+
+
+async def test_a_made_key_is_looked_for_until_it_shows_whatever_else_is_wrong() -> None:
+    errors = {"merchant_reference": ["Could not proceed."], "from_amount": ["The balance is too low."]}
+    platform = ledger()
+
+    def twice(request: httpx.Request) -> httpx.Response:
+        platform._start(request)
+        return httpx.Response(422, json={"message": "...", "errors": errors})
+
+    platform.answers["payout"] = twice
+    platform.unlisted_for = 2
+    async with platform.client() as blaaiz:
+        made = await blaaiz.payouts.initiate(payout())
+    assert documented("transactions_get", "payout")["data"]["id"] == made.id
+
+
+async def test_whatever_ends_the_reading_back_its_reference_is_told() -> None:
+    def closed(_: httpx.Request) -> httpx.Response:
+        raise RuntimeError("this client is closed")
+
+    refusal = {"message": "...", "errors": {"merchant_reference": ["Could not proceed."]}}
+    platform = Platform()
+    platform.answers = defaultdict(lambda: closed)
+    platform.answers["payout"] = lambda _: httpx.Response(422, json=refusal)
+    async with platform.client() as blaaiz:
+        with pytest.raises(OutcomeUnknownError, match=r"call again with the same merchant_reference") as caught:
+            await blaaiz.payouts.initiate(payout())
+    (sent,) = platform.bodies()
+    assert sent["merchant_reference"] == caught.value.idempotency_key
+    assert sent["merchant_reference"] in str(caught.value)
+    assert isinstance(caught.value.__cause__, RuntimeError)
 
 
 async def test_what_differs_under_an_own_key_is_not_to_be_settled_but_compared() -> None:
@@ -253,7 +286,27 @@ async def test_what_differs_under_an_own_key_is_not_to_be_settled_but_compared()
         platform.lost = 1
         with pytest.raises(OutcomeUnknownError, match=r"differs; compare it by transactions\.get") as caught:
             await blaaiz.payouts.initiate(payout(merchant_reference="order-1", amount=SendAmount(99)))
+        kept = await caught.value.find_candidates()
     assert "settle" not in str(caught.value)
+    assert [documented("transactions_get", "payout")["data"]["id"]] == [each.id for each in kept]
+
+
+@pytest.mark.parametrize("reference", [" order-1", "order-1\u00a0", ".", ".."])
+async def test_a_reference_that_could_not_be_found_again_is_refused(reference: str) -> None:
+    assert ["merchant_reference"] == list(await faults_of(payout(merchant_reference=reference)))
+
+
+@pytest.mark.parametrize(("shown", "settles"), [("payout", True), ("SEND_MONEY", True), ("collection", False)])
+async def test_a_payout_is_settled_by_whichever_name_its_type_is_shown(shown: str, settles: bool) -> None:
+    platform = ledger()
+    platform._row = lambda body: {**row(body), "type": shown}
+    async with platform.client() as blaaiz:
+        await blaaiz.payouts.initiate(payout(merchant_reference="order-1"))
+        if settles:
+            assert "order-1" == (await blaaiz.payouts.settle("order-1")).merchant_reference
+        else:
+            with pytest.raises(InvalidRequestError, match="something else than a payout"):
+                await blaaiz.payouts.settle("order-1")
 
 
 async def test_what_another_reference_made_is_not_settled_by_the_platforms_own() -> None:
