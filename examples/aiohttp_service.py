@@ -43,7 +43,7 @@ async def get_customer(request: web.Request) -> web.Response:
 
 async def pay_out(request: web.Request) -> web.Response:
     reference = request.match_info["reference"]
-    payout = msgspec.json.decode(await request.read(), type=NewPayout)  # which keeps amounts exact
+    payout = msgspec.json.decode(await request.read(), type=NewPayout)
     paid = await request.app[BLAAIZ].payouts.initiate(payout.under(reference))
     return web.json_response({"id": paid.id, "status": paid.status, "reference": reference})
 

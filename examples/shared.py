@@ -8,7 +8,6 @@ import logging
 import os
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from blaaiz_async import (
@@ -19,16 +18,21 @@ from blaaiz_async import (
     BlaaizError,
     InvalidRequestError,
     MissingScopeError,
-    NgnBankTransfer,
     NotFoundError,
     OutcomeUnknownError,
-    Payout,
     PermissionDeniedError,
     RateLimitError,
-    SendAmount,
     ServerError,
 )
-from blaaiz_async.webhooks import CustomerStatusChanged, Handlers, PayoutEvent, WebhookApp, WebhookVerifier, webhook_app
+from blaaiz_async.webhooks import (
+    CustomerStatusChanged,
+    Handlers,
+    PayoutEvent,
+    UnknownEvent,
+    WebhookApp,
+    WebhookVerifier,
+    webhook_app,
+)
 
 if TYPE_CHECKING:
     from blaaiz_async.redis import RedisSeenStore
@@ -56,6 +60,12 @@ async def note(event: PayoutEvent | CustomerStatusChanged) -> None:
     log.info("%s: handled", event.dedupe_key)
 
 
+@handlers.on(UnknownEvent)
+async def look_into(event: UnknownEvent) -> None:
+    """Keep what this version can't read, such as `event.payload` in a table, for whoever looks into it."""
+    log.error("%s: %s", event.dedupe_key, event.problem or "no such event is documented")
+
+
 @contextlib.asynccontextmanager
 async def blaaiz_client() -> AsyncGenerator[AsyncBlaaiz]:
     """Open what this process has one of, its client above all, and close it when the server stops or reloads.
@@ -81,26 +91,28 @@ def webhooks() -> WebhookApp:
 
 @dataclass(kw_only=True)
 class NewPayout:
-    """What our own callers send. An amount stays a Decimal all the way."""
+    """What our own callers send. The amount is a string, and exact: a JSON number is a float in most frameworks."""
 
     wallet_id: str
     customer_id: str
-    amount: Decimal
+    amount: str
     currency: str
     bank_id: str
     account_number: str
 
-    def under(self, reference: str) -> Payout:
+    def under(self, reference: str) -> dict[str, Any]:
         """Make the payout under the caller's own reference: however often it is sent, it is paid once."""
-        return Payout(
-            wallet_id=self.wallet_id,
-            customer_id=self.customer_id,
-            from_currency_id=self.currency,
-            to_currency_id="NGN",
-            amount=SendAmount(self.amount),
-            destination=NgnBankTransfer(bank_id=self.bank_id, account_number=self.account_number),
-            merchant_reference=reference,
-        )
+        return {
+            "method": "bank_transfer",
+            "wallet_id": self.wallet_id,
+            "customer_id": self.customer_id,
+            "from_currency_id": self.currency,
+            "to_currency_id": "NGN",
+            "from_amount": self.amount,
+            "bank_id": self.bank_id,
+            "account_number": self.account_number,
+            "merchant_reference": reference,
+        }
 
 
 @dataclass
@@ -121,6 +133,7 @@ def problem(error: BlaaizError) -> Problem:  # noqa: PLR0911  # one answer for e
         case OutcomeUnknownError() if error.idempotency_key:  # under way, perhaps: the same again settles it
             return Problem(202, {"error": "outcome unknown: send the same again", "reference": error.idempotency_key})
         case OutcomeUnknownError():
+            log.error("%s; look what it made: error.find_candidates()", error)
             return Problem(502, {"error": "outcome unknown: look before sending it again"})
         case NotFoundError():
             return Problem(404, {"error": "not found"})

@@ -168,6 +168,9 @@ def test_a_payout_under_the_callers_reference_is_paid_once(service: Service) -> 
     assert Decimal("50.50") == before - service.sandbox.balances["USD"]
     other = service.ask("PUT", f"/payouts/{reference}", {**payout, "amount": "1.00"})
     assert 422 == other.status_code
+    for inexact in (10.49, "1e3"):  # a number is a float before it is anything else
+        refused = service.ask("PUT", "/payouts/ORDER-0", {**payout, "amount": inexact})
+        assert refused.status_code in (400, 422), refused.text
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ ABOUT = frozenset(each.name for each in attrs.fields(Event))
 class UnknownEvent(Event):
     """An event that this version has no class for, or whose payload doesn't fit its class; `payload` has all of it.
 
-    Answer it with 2xx like any other: the platform would send the same again and again.
+    Answer what you have looked after with 2xx like any other: the platform would send the same again and again.
     """
 
     _shown: ClassVar[tuple[str, ...]] = ("dedupe_key", "problem")

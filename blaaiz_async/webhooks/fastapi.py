@@ -39,7 +39,8 @@ def webhook_event(
     Args:
         verifier: Tells the platform's deliveries from anybody else's.
         *kinds: The event classes that the endpoint is for; all, if none is given. Another event is answered 204 without
-            the endpoint, or it would come again and again.
+            the endpoint, or it would come again and again; one of these of another shape than documented 500, so that it
+            isn't lost, unless UnknownEvent is among them.
         max_body: Bytes that a delivery may have.
 
     Raises:
@@ -61,9 +62,9 @@ def webhook_event(
             raise HTTPException(400) from None
         if classes and not isinstance(event, classes):
             if isinstance(event, UnknownEvent) and event.problem and issubclass(event_class(event.name), classes):
-                log.error("%r has another shape than documented and passes by its endpoint; take UnknownEvent too", event)
-            else:
-                log.info("no endpoint for %r", event)
+                log.error("%r has another shape than documented, so its endpoint can't take it; add UnknownEvent", event)
+                raise HTTPException(500)
+            log.info("no endpoint for %r", event)
             raise HTTPException(204)
         return event
 

@@ -90,13 +90,16 @@ class Handlers:
             name: By what it is remembered that this handler has succeeded; the function's module and name by default.
 
         Raises:
-            ConfigurationError: No class is given, or what is none; the name is taken; or the function has a `yield`.
+            ConfigurationError: No class is given, or what is none; the name is taken; the function has a `yield`, or can't
+                be called with one argument.
         """
         if not kinds:
             raise ConfigurationError("Handlers.on needs the event classes to handle; Event stands for all")
         classes = event_classes(kinds)
 
         def add(handler: Handler[Any]) -> Handler[Any]:
+            if not _takes_one(handler):
+                raise ConfigurationError(f"{handler!r} can't be called with an event alone, as a handler is")
             called = name or f"{handler.__module__}.{getattr(handler, '__qualname__', type(handler).__qualname__)}"
             if any(each.name == called for each in self._entries):
                 raise ConfigurationError(f"there is a handler named {called} already; give this one a name of its own")
@@ -116,9 +119,15 @@ class Handlers:
             self._matching[kind] = [each for each in self._entries if issubclass(kind, each.kinds)]
         return self._matching[kind]
 
-    def passed_by(self, event: UnknownEvent) -> Sequence[_Entry]:
+    def takes(self, event: Event) -> bool:
+        """Tell whether anything here handles this event, or would if its payload fitted."""
+        return bool(self.matching(event) or self.passed_by(event))
+
+    def passed_by(self, event: Event) -> Sequence[_Entry]:
         """Return what would have handled a documented event if its payload fitted; nothing if somebody looks after such."""
-        if event.problem is None or any(UnknownEvent in each.kinds for each in self._entries):
+        if not isinstance(event, UnknownEvent) or event.problem is None:
+            return []
+        if any(UnknownEvent in each.kinds for each in self._entries):
             return []
         kind = event_class(event.name)
         return [each for each in self._entries if issubclass(kind, each.kinds) and not isinstance(event, each.kinds)]
@@ -163,10 +172,7 @@ class Handling:
     async def handle(self, event: Event) -> Outcome:
         """Handle an event, unless that was done or is under way; raises nothing but a cancellation."""
         matching = self.handlers.matching(event)
-        if isinstance(event, UnknownEvent) and (passed_by := self.handlers.passed_by(event)):
-            names = ", ".join(each.name for each in passed_by)
-            log.error("%r has another shape than documented and passes by %s; handle UnknownEvent too", event, names)
-        if not matching:
+        if not matching and not self.handlers.takes(event):
             log.info("no handler for %r", event)
             return Outcome.NO_HANDLER
         key, owner = key_of(event), f"{self._owner}:{next(self._number)}"
@@ -212,6 +218,7 @@ class Handling:
 
     async def _run_each(self, event: Event, key: str, matching: Sequence[_Entry]) -> bool:
         """Run the handlers until one fails, and tell whether none did."""
+        passed_by = self.handlers.passed_by(event)
         for each in matching:
             # Also of one alone: it may have succeeded beside another that failed then and is gone since.
             mark = f"{key}:{each.mark}"
@@ -234,9 +241,12 @@ class Handling:
                     raise
                 log.error("the handler %s failed on %r: %s", each.name, event, _where(error))  # noqa: TRY400  # no values
                 return False
-            if len(matching) > 1:  # else the event's own mark, which comes next, says it
+            if len(matching) > 1 or passed_by:  # else the event's own mark, which comes next, says it
                 await self._remember(mark, event)
-        return True
+        if passed_by:
+            names = ", ".join(each.name for each in passed_by)
+            log.error("%r has another shape than documented, so %s can't take it; handle UnknownEvent too", event, names)
+        return not passed_by
 
     def _remember(self, key: str, event: Event) -> Awaitable[None]:
         """Remember: neither a cancellation nor a failing store may bring a handler to run again."""
@@ -267,6 +277,19 @@ class Handling:
                 log.warning("a claim can't be given back and lapses in %g s: %s", self.lease, _where(error))
 
 
+def _takes_one(handler: object) -> bool:
+    """Tell whether it can be called with one argument: a method that is registered within its class can't."""
+    if not callable(handler):
+        return False
+    try:
+        inspect.signature(handler).bind(None)
+    except TypeError:
+        return False
+    except ValueError:  # some builtins have no signature
+        return True
+    return True
+
+
 def _is_unstarted(work: object) -> bool:
     """Tell whether what a handler returned would have had to be awaited, or run through, to do anything."""
     if inspect.iscoroutine(work):
@@ -290,7 +313,8 @@ def _digest(text: str) -> str:
 
 
 def _where(error: BaseException) -> str:
-    """Say what failed and where, without the error's own words: they may quote the event."""
+    """Say what failed, where and from which cause, without the errors' own words: they may quote the event."""
     frames = traceback.extract_tb(error.__traceback__)
     places = " > ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
-    return f"{type(error).__name__} at {places}"
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    return f"{type(error).__name__} at {places}" + (f", from {type(cause).__name__}" if cause is not None else "")

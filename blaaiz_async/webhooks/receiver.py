@@ -5,7 +5,7 @@ How it answers follows contract/events.yaml x-webhook-delivery: 2xx ends a deliv
 * 204: handled, handled before, no handler for it, or kept in the queue
 * 400: not the platform's, or too old
 * 405, 413: not POST, or too long
-* 500: a handler failed
+* 500: a handler failed, or can't take the event since it has another shape than documented
 * 503: another is handling it at this moment, or the store or queue failed
 """
 
@@ -143,11 +143,11 @@ class WebhookApp:
             return _NOT_POST
         headers: dict[bytes, bytes] = dict(scope["headers"])
         length = headers.get(b"content-length", b"")
-        if length.isdigit() and int(length[:20]) > self._max_body:
-            return _TOO_LONG
+        announced = int(length[:20]) if length.isdigit() else 0
         try:
-            body = await _read(receive, self._max_body)
+            body = await _read(receive, self._max_body, announced=announced)
         except _TooLongError:
+            log.warning("a delivery was refused: it has more than %d bytes", self._max_body)
             return _TOO_LONG
         if body is None:
             return None
@@ -163,6 +163,7 @@ class WebhookApp:
         outcome = Outcome.FAILED
         try:
             outcome = await self._handle(event, body)
+            log.debug("%r: %s", event, outcome.value)
         finally:  # also when the server stops and cancels it
             response = _RESPONSES[outcome]
             if response is not _DONE and outcome is not Outcome.RUNNING and event.name.startswith(ONCE):
@@ -170,7 +171,7 @@ class WebhookApp:
         return response
 
     def _handle(self, event: Event, body: bytes) -> Awaitable[Outcome]:
-        if self._background is None or not self._handling.handlers.matching(event):
+        if self._background is None or not self._handling.handlers.takes(event):
             return self._handling.handle(event)
         return self._background.put(event, body)
 
@@ -199,7 +200,8 @@ def webhook_app(
 
     Args:
         verifier: Tells the platform's deliveries from anybody else's.
-        handlers: What to do with which events. What has no handler is answered 204, or it would come again and again.
+        handlers: What to do with which events. What has no handler is answered 204, or it would come again and again; what
+            would have one if it had the documented shape fails and comes again, unless UnknownEvent is handled.
         seen: Remembers what was handled: a `MemorySeenStore` by default, a `SqliteSeenStore` for the processes of one host,
             a `RedisSeenStore` for many hosts.
         queue: Keeps what is answered and not handled yet.
@@ -223,8 +225,10 @@ class _TooLongError(Exception):
     """More came than may come."""
 
 
-async def _read(receive: Receive, most: int) -> bytes | None:
+async def _read(receive: Receive, most: int, *, announced: int) -> bytes | None:
     """Read the whole body; None when the caller left first. However it is sent, no more than `most` bytes are kept."""
+    if announced > most:
+        raise _TooLongError
     parts: list[bytes] = []  # joined once: whoever sends it in tiny parts makes nobody copy it again and again
     length = 0
     while True:

@@ -532,22 +532,37 @@ async def test_what_a_handler_returns_that_did_its_work_counts_for_nothing(resul
     assert 1 == len(handled)
 
 
-async def test_a_documented_event_that_passes_its_handlers_by_is_told_as_an_error(caplog: pytest.LogCaptureFixture) -> None:
+async def test_what_its_handler_can_not_take_comes_again_until_somebody_does(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.ERROR, "blaaiz_async")
-    handlers, unknown = Handlers(), list[UnknownEvent]()
-    handlers.on(Event, name="all")(_append_to([]))
+    handlers, every, unknown = Handlers(), list[Event](), list[UnknownEvent]()
+    handlers.on(Event, name="all")(_append_to(every))
     app = webhook_app(verifier(), handlers)
     assert 204 == await send(app, delivery("e1", new_status=["john@example.com"]))
     assert "" == caplog.text  # nobody wanted more than any event
     handlers.on(CustomerEvent, name="customers")(_append_to([]))
-    assert 204 == await send(app, delivery("e2", new_status=["john@example.com"]))
+    misfit = delivery("e2", new_status=["john@example.com"])
+    assert [500, 500] == [await send(app, misfit) for _ in range(2)]
     assert "customer.status_changed:e2" in caplog.text
+    assert "so customers can't take it; handle UnknownEvent too" in caplog.text
     assert "john@example.com" not in caplog.text
     caplog.clear()
     handlers.on(UnknownEvent, name="unknown")(_append_to(unknown))
-    assert 204 == await send(app, delivery("e3", new_status=["john@example.com"]))
+    assert [204, 204] == [await send(app, misfit) for _ in range(2)]
     assert "" == caplog.text
     assert ["customer.status_changed"] == [each.name for each in unknown]
+    assert ["e1", "e2"] == [each.payload["event_id"] for each in every]
+
+
+async def test_what_its_handler_can_not_take_waits_in_the_queue(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    handlers, queue = Handlers(), DeliveryQueue(tmp_path / "queue.sqlite")
+    handlers.on(CustomerEvent, name="customers")(_append_to([]))
+    app = webhook_app(verifier(), handlers, queue=queue)
+    async with app.working():
+        assert 204 == await send(app, delivery("e1", new_status=[]))
+        with anyio.fail_after(10):
+            while "can't take it" not in caplog.text:  # noqa: ASYNC110  # the log has no event to wait for
+                await anyio.sleep(0.01)
+    assert 1 == await queue.size()
 
 
 def _append_to(events: list[Any]) -> Callable[[Any], Awaitable[None]]:
@@ -629,6 +644,9 @@ def test_wrong_settings_are_refused() -> None:
     for options in wrong:
         with pytest.raises(ConfigurationError):
             webhook_app(verifier(), handlers, **options)
+    for handler in (None, "name", Handlers.matching, lambda: None, lambda event, other: None):
+        with pytest.raises(ConfigurationError, match="can't be called with an event alone"):
+            Handlers().on(Event)(handler)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="classes"):
         handlers.on()
     for kinds in (("customer.status_changed",), (dict,), ((Event, CustomerEvent),), (Event, CollectionEvent | None)):
