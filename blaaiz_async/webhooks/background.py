@@ -1,12 +1,10 @@
 """Handles deliveries after they were answered, again and again until that succeeds."""
 
 import logging
-import sqlite3
 
 import anyio
 from anyio.abc import TaskStatus
 
-from blaaiz_async.errors import WebhookVerificationError
 from blaaiz_async.webhooks.event import Event
 from blaaiz_async.webhooks.handling import Handling, Outcome, key_of
 from blaaiz_async.webhooks.reading import read_event
@@ -19,6 +17,9 @@ LOOK_EVERY = 1.0
 FIRST_DELAY = 5.0
 LONGEST_DELAY = 3600.0
 """Seconds before an event is tried again: from the first to the longest they double. It is never given up."""
+
+SETTLE_SECONDS = 5.0
+"""How long a locked file holds up a shutdown for an event: what isn't written back is due again when its lease lapses."""
 
 log = logging.getLogger("blaaiz_async")
 
@@ -45,7 +46,7 @@ class Background:
             return Outcome.UNAVAILABLE
         try:
             await self._queue.put(key_of(event), body, event.received_at)
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:  # noqa: BLE001  # whatever it is, the platform brings it again
             log.error("%r can't be kept in the queue: %s", event, type(error).__name__)  # noqa: TRY400  # no values
             return Outcome.UNAVAILABLE
         self._wake()
@@ -82,7 +83,7 @@ class Background:
             self._news = news = anyio.Event()
             try:
                 waiting = await self._queue.take(lease=self._handling.lease)
-            except (sqlite3.Error, OSError) as error:
+            except Exception as error:  # noqa: BLE001  # a bad row, too, must not end the work on all others
                 log.error("the queue can't be read: %s; trying again", type(error).__name__)  # noqa: TRY400  # no values
                 await anyio.sleep(LOOK_EVERY)
                 continue
@@ -102,12 +103,12 @@ class Background:
             log.debug("%r from the queue, attempt %d: %s", event, waiting.attempts, outcome.value)
             if outcome is Outcome.NO_HANDLER:  # whoever put it there had one: another version, or another app
                 log.error("%r has no handler in this process, and waits in the queue for one that has it", event)
-        except WebhookVerificationError:
+        except Exception as error:  # noqa: BLE001
             # It was read when it came. Another version of the package may see that otherwise; it is kept for the next one.
-            log.error("a delivery in the queue can't be read; it is kept")  # noqa: TRY400  # no values
+            log.error("a delivery in the queue can't be read; it is kept: %s", type(error).__name__)  # noqa: TRY400  # no values
             delay = LONGEST_DELAY
         finally:
-            with anyio.CancelScope(shield=True):
+            with anyio.move_on_after(SETTLE_SECONDS, shield=True):
                 await self._settle(waiting, done=done, delay=delay)
             free.release()
 
@@ -117,6 +118,6 @@ class Background:
                 await self._queue.drop(waiting.key)
             else:
                 await self._queue.put_back(waiting.key, after=delay)
-        except (sqlite3.Error, OSError) as error:
+        except Exception as error:  # noqa: BLE001
             # Its lease lapses; if it was handled, the seen store knows.
             log.error("the queue can't be written: %s", type(error).__name__)  # noqa: TRY400  # no values

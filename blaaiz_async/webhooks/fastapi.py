@@ -5,12 +5,13 @@ from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from typing import TypeVar, overload
 
+import anyio
 from fastapi import HTTPException, Request
 
 from blaaiz_async.errors import WebhookVerificationError
 from blaaiz_async.webhooks.event import Event, UnknownEvent, event_classes
 from blaaiz_async.webhooks.reading import event_class
-from blaaiz_async.webhooks.receiver import MAX_BODY
+from blaaiz_async.webhooks.receiver import DEADLINE, MAX_BODY
 from blaaiz_async.webhooks.verifier import WebhookVerifier
 
 E = TypeVar("E", bound=Event)
@@ -50,11 +51,14 @@ def webhook_event(
 
     async def event_of(request: Request) -> Event:
         body = bytearray()
-        async with aclosing(request.stream()) as parts:
-            async for part in parts:
-                body += part
-                if len(body) > max_body:
-                    raise HTTPException(413)
+        with anyio.move_on_after(DEADLINE) as slow:
+            async with aclosing(request.stream()) as parts:
+                async for part in parts:
+                    body += part
+                    if len(body) > max_body:
+                        raise HTTPException(413)
+        if slow.cancelled_caught:
+            raise HTTPException(408)
         try:
             event = verifier.receive(bytes(body), request.headers)
         except WebhookVerificationError as error:

@@ -16,7 +16,7 @@ from typing import Any, TypeVar, cast, overload
 import anyio
 from attrs import frozen
 
-from blaaiz_async.core.background import on_asyncio, rest_of
+from blaaiz_async.core.background import DeadlinePassedError, on_asyncio, within
 from blaaiz_async.errors import ConfigurationError
 from blaaiz_async.webhooks.event import Event, UnknownEvent, event_classes
 from blaaiz_async.webhooks.reading import event_class
@@ -33,6 +33,10 @@ which holds up the event loop while it runs."""
 
 GRACE = 30.0
 """Seconds by which a claim outlasts the longest handling."""
+_AGAIN_AFTER = (0.1, 0.5, 2.0)
+"""Seconds between the attempts to remember what was handled: a store that restarts is back by then."""
+_RELEASE_SECONDS = 5.0
+"""How long what can't be given back holds up a shutdown; its lease lapses then."""
 
 log = logging.getLogger("blaaiz_async")
 
@@ -166,6 +170,10 @@ class Handling:
         self.lease = deadline + GRACE
         self._seen = seen
         self._never_waits = type(seen) is MemorySeenStore
+        self._under_way: set[str] = set()
+        """What is handled here at this moment, whatever the store's clock says of its lease."""
+        self._unremembered = MemorySeenStore()
+        """What was handled here while the store failed."""
         self._deadline = deadline
         self._owner, self._number = secrets.token_hex(8), itertools.count()
 
@@ -176,53 +184,43 @@ class Handling:
             log.info("no handler for %r", event)
             return Outcome.NO_HANDLER
         key, owner = key_of(event), f"{self._owner}:{next(self._number)}"
+        if key in self._under_way:
+            return Outcome.RUNNING
+        self._under_way.add(key)
         outcome = Outcome.UNAVAILABLE
         try:
-            claim = await self._seen.claim(key, owner=owner, lease=self.lease)
-            if claim != "new":
+            if not self._never_waits and await self._unremembered.is_done(key):
+                await self._remember(key, event)
+                outcome = Outcome.SEEN
+            elif (claim := await self._seen.claim(key, owner=owner, lease=self.lease)) != "new":
                 outcome = Outcome.SEEN if claim == "done" else Outcome.RUNNING
-            elif await self._within_deadline(event, key, matching):
+            elif await within(self._deadline, self._run_each(event, key, matching)):
                 # From here on nothing may bring the handlers to run again.
                 await self._remember(key, event)
                 outcome = Outcome.HANDLED
             else:
                 outcome = Outcome.FAILED
+        except DeadlinePassedError:
+            log.error("%r wasn't handled within %g s and has to come again", event, self._deadline)  # noqa: TRY400  # no trace
+            outcome = Outcome.FAILED
         except Exception as error:  # noqa: BLE001  # a store of any kind may fail in any way
             log.error("the seen store failed, so %r has to come again: %s", event, _where(error))  # noqa: TRY400  # no values
         finally:
+            self._under_way.discard(key)
             if outcome in (Outcome.FAILED, Outcome.UNAVAILABLE):
                 await self._release(key, owner)
         return outcome
 
-    async def _within_deadline(self, event: Event, key: str, matching: Sequence[_Entry]) -> bool:
-        work = self._run_each(event, key, matching)
-        if on_asyncio():
-            began = monotonic()
-            try:
-                rest = rest_of(work, work.send(None))
-            except StopIteration as end:
-                return bool(end.value)  # it never waits: a timer would cost more than all of it
-            # A fifth of what anyio's costs in a server, where each request is a task that anyio hasn't met before.
-            timeout = asyncio.timeout(self._deadline - (monotonic() - began))
-            try:
-                async with timeout:
-                    return await rest
-            except TimeoutError:
-                if not timeout.expired():
-                    raise  # a store's own
-        else:
-            with anyio.move_on_after(self._deadline):
-                return await work
-        log.error("%r wasn't handled within %g s and has to come again", event, self._deadline)
-        return False
-
     async def _run_each(self, event: Event, key: str, matching: Sequence[_Entry]) -> bool:
         """Run the handlers until one fails, and tell whether none did."""
         passed_by = self.handlers.passed_by(event)
+        ends = monotonic() + self._deadline if len(matching) > 1 else None
         for each in matching:
+            if ends is not None and monotonic() >= ends:  # the one before swallowed its cancellation
+                raise DeadlinePassedError
             # Also of one alone: it may have succeeded beside another that failed then and is gone since.
             mark = f"{key}:{each.mark}"
-            if await self._seen.is_done(mark):
+            if await self._seen.is_done(mark) or (not self._never_waits and await self._unremembered.is_done(mark)):
                 continue
             try:
                 # A plain function has done its work when it returns: to await that would fail, and repeat the work.
@@ -233,11 +231,10 @@ class Handling:
                     kind = type(cast("object", work)).__name__
                     log.error("the handler %s did nothing on %r: it returned a %s; await it inside", each.name, event, kind)
                     return False
-            except Exception as error:  # noqa: BLE001  # whatever it was, the event comes again
-                log.error("the handler %s failed on %r: %s", each.name, event, _where(error))  # noqa: TRY400  # no values
-                return False
-            except anyio.get_cancelled_exc_class() as error:
-                if not _is_stray():
+            except (KeyboardInterrupt, GeneratorExit):  # the process's own end, and this coroutine's
+                raise
+            except BaseException as error:  # whatever it was, the event comes again; and its words must reach no log
+                if isinstance(error, anyio.get_cancelled_exc_class()) and not _is_stray():
                     raise
                 log.error("the handler %s failed on %r: %s", each.name, event, _where(error))  # noqa: TRY400  # no values
                 return False
@@ -254,23 +251,32 @@ class Handling:
         return self._seen.done(key) if self._never_waits else self._remember_surely(key, event)
 
     async def _remember_surely(self, key: str, event: Event) -> None:
+        await self._unremembered.done(key)
         cancellation: BaseException | None = None
         with anyio.CancelScope(shield=True):
-            for attempts_left in (1, 0):
+            for wait in (*_AGAIN_AFTER, None):
                 try:
                     await self._seen.done(key)
+                    self._unremembered.forget(key)
                     break
                 except Exception as error:  # noqa: BLE001  # a store of any kind may fail in any way
-                    if not attempts_left:
-                        log.error("%r was handled, but that can't be remembered: %s", event, _where(error))  # noqa: TRY400
+                    if wait is None:
+                        log.error("%r was handled, but only this process knows: %s", event, _where(error))  # noqa: TRY400
+                        break
+                    failed_for = wait
                 except anyio.get_cancelled_exc_class() as error:
                     cancellation = error  # asyncio's own Task.cancel, which no scope shields from; it comes once
+                    failed_for = 0.0
+                try:
+                    await anyio.sleep(failed_for)
+                except anyio.get_cancelled_exc_class() as error:
+                    cancellation = error
         if cancellation is not None:
             raise cancellation
 
     async def _release(self, key: str, owner: str) -> None:
         # Also what was claimed while the answer was lost, or while the task was cancelled.
-        with anyio.CancelScope(shield=True):
+        with anyio.move_on_after(_RELEASE_SECONDS, shield=True):
             try:
                 await self._seen.release(key, owner=owner)
             except Exception as error:  # noqa: BLE001  # then the claim lapses by itself

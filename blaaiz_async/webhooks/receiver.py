@@ -4,7 +4,7 @@ How it answers follows contract/events.yaml x-webhook-delivery: 2xx ends a deliv
 
 * 204: handled, handled before, no handler for it, or kept in the queue
 * 400: not the platform's, or too old
-* 405, 413: not POST, or too long
+* 405, 408, 413: not POST, too slow, or too long
 * 500: a handler failed, or can't take the event since it has another shape than documented
 * 503: another is handling it at this moment, or the store or queue failed
 """
@@ -17,14 +17,14 @@ from typing import Any
 
 import anyio
 
-from blaaiz_async.core.background import turn
+from blaaiz_async.core.background import DeadlinePassedError, turn, within
 from blaaiz_async.errors import ConfigurationError, WebhookVerificationError
 from blaaiz_async.webhooks.background import Background
 from blaaiz_async.webhooks.event import Event
 from blaaiz_async.webhooks.handling import Handlers, Handling, Outcome
 from blaaiz_async.webhooks.reading import ONCE
 from blaaiz_async.webhooks.seen import MemorySeenStore, SeenStore
-from blaaiz_async.webhooks.sqlite import DeliveryQueue
+from blaaiz_async.webhooks.sqlite import DeliveryQueue, SqliteSeenStore
 from blaaiz_async.webhooks.verifier import SIGNATURE_HEADER, TIMESTAMP_HEADER, WebhookVerifier
 
 Scope = MutableMapping[str, Any]
@@ -47,6 +47,7 @@ _EMPTY = (b"content-length", b"0")
 _DONE: _Response = (204, ())
 _REFUSED: _Response = (400, (_EMPTY,))  # why is in the log: whoever forges deliveries learns nothing
 _NOT_POST: _Response = (405, ((b"allow", b"POST"), _EMPTY))
+_TOO_SLOW: _Response = (408, ((b"connection", b"close"), _EMPTY))
 _TOO_LONG: _Response = (413, ((b"connection", b"close"), _EMPTY))
 _FAILED: _Response = (500, (_EMPTY,))
 _LATER: _Response = (503, ((b"retry-after", b"60"), _EMPTY))
@@ -145,10 +146,13 @@ class WebhookApp:
         length = headers.get(b"content-length", b"")
         announced = int(length[:20]) if length.isdigit() else 0
         try:
-            body = await _read(receive, self._max_body, announced=announced)
+            body = await within(DEADLINE, _read(receive, self._max_body, announced=announced))
         except _TooLongError:
             log.warning("a delivery was refused: it has more than %d bytes", self._max_body)
             return _TOO_LONG
+        except DeadlinePassedError:
+            log.warning("a delivery was refused: it wasn't all here within %g s", DEADLINE)
+            return _TOO_SLOW
         if body is None:
             return None
         given = {
@@ -202,8 +206,8 @@ def webhook_app(
         verifier: Tells the platform's deliveries from anybody else's.
         handlers: What to do with which events. What has no handler is answered 204, or it would come again and again; what
             would have one if it had the documented shape fails and comes again, unless UnknownEvent is handled.
-        seen: Remembers what was handled: a `MemorySeenStore` by default, a `SqliteSeenStore` for the processes of one host,
-            a `RedisSeenStore` for many hosts.
+        seen: Remembers what was handled: a `SqliteSeenStore` for the processes of one host, a `RedisSeenStore` for many
+            hosts. By default a `MemorySeenStore`, or with a queue a `SqliteSeenStore` in its file.
         queue: Keeps what is answered and not handled yet.
         deadline: Seconds after which the handlers of an event are cancelled, and the event comes again; a handler must not
             outlast its cancellation by 30 s. By default 25, and 300 with a queue.
@@ -216,7 +220,9 @@ def webhook_app(
         deadline = DEADLINE if queue is None else 300.0
     if not deadline > 0 or not max_body > 0:
         raise ConfigurationError("webhook_app: deadline (seconds) and max_body (bytes) must be above zero")
-    handling = Handling(handlers, MemorySeenStore() if seen is None else seen, deadline=deadline)
+    if seen is None:
+        seen = MemorySeenStore() if queue is None else SqliteSeenStore(queue.path)
+    handling = Handling(handlers, seen, deadline=deadline)
     background = None if queue is None else Background(queue, handling)
     return WebhookApp(verifier, handling, background=background, max_body=max_body)
 

@@ -79,6 +79,10 @@ class MemorySeenStore:
         now = self._clock()
         return self._done.get(key, now) > now
 
+    def forget(self, key: str) -> None:
+        """Forget that a key was handled."""
+        self._done.pop(key, None)
+
     async def release(self, key: str, *, owner: str) -> None:
         """Give a key back. It changes nothing if `owner` doesn't have it, or no more."""
         held = self._claims.get(key)

@@ -4,7 +4,6 @@ Several processes of one host may share a file. Every change is on the disk befo
 outlives a kill and a power cut. The work is done in worker threads: the event loop never waits for the disk.
 """
 
-import contextlib
 import os
 import sqlite3
 import threading
@@ -13,13 +12,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import anyio.to_thread
 from attrs import field, frozen
 
 from blaaiz_async.errors import ConfigurationError
 from blaaiz_async.webhooks.seen import KEEP, Claim
+
+A = TypeVar("A")
 
 _BUSY_SECONDS = 10.0
 """How long one process waits for another's write."""
@@ -50,35 +51,62 @@ class _File:
     """One connection to a file, opened on first use: a server that forks its workers must not carry one over."""
 
     def __init__(self, path: str | os.PathLike[str], *schema: str) -> None:
-        self._path = Path(path)
         if os.fspath(path) == ":memory:":
             raise ConfigurationError("':memory:' outlives no process: give a file, or use a MemorySeenStore")
-        if not self._path.parent.is_dir():
-            raise ConfigurationError(f"the folder of {self._path.name} doesn't exist; make it first")
+        self.path = Path(path)
+        if not self.path.parent.is_dir():
+            raise ConfigurationError(f"the folder of {self.path.name} doesn't exist; make it first")
         self._schema = schema
+        self._turn = anyio.CapacityLimiter(1)  # who waits for a locked file takes no thread from anybody else
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
-    async def run(self, statement: str, parameters: Any = ()) -> list[Any]:
-        """Run one statement, which is one transaction, and return its rows."""
-        return await anyio.to_thread.run_sync(self._run, statement, parameters)
+    async def run(self, statement: str, parameters: Callable[[], Any] = tuple) -> list[Any]:
+        """Run one statement, which is one transaction, and return its rows.
+
+        `parameters` is called when its turn has come: a time that was read before could be over by then.
+        Raises sqlite3.Error, and OSError for a file that can't be used, TimeoutError if its turn doesn't come.
+        """
+        return await self._in_thread(lambda: self._run(statement, parameters))
+
+    async def empty_log(self) -> bool:
+        """Empty the log beside the file, and tell whether that could be done: not while somebody else reads."""
+        return await self._in_thread(self._empty_log)
 
     async def aclose(self) -> None:
         """Close the file; its next use opens it again."""
         await anyio.to_thread.run_sync(self._close)
 
-    def _run(self, statement: str, parameters: Any) -> list[Any]:
+    async def _in_thread(self, work: Callable[[], A]) -> A:
+        with anyio.move_on_after(_BUSY_SECONDS):  # once it has begun it ends by SQLite's own wait
+            return await anyio.to_thread.run_sync(work, limiter=self._turn)
+        raise TimeoutError(f"another statement held {self.path.name}")
+
+    def _run(self, statement: str, parameters: Callable[[], Any]) -> list[Any]:
         with self._lock:
-            if self._connection is None:
-                self._connection = self._open()
             # All rows are fetched: a statement with RETURNING that is left half read keeps its transaction open.
-            return self._connection.execute(statement, parameters).fetchall()
+            return self._opened().execute(statement, parameters()).fetchall()
+
+    def _empty_log(self) -> bool:
+        with self._lock:
+            connection = self._opened()
+            connection.execute("pragma busy_timeout = 0")  # it holds the write lock while it waits for those who read
+            try:
+                ((busy, *_),) = connection.execute("pragma wal_checkpoint(truncate)").fetchall()
+            finally:
+                connection.execute(f"pragma busy_timeout = {_BUSY_SECONDS * 1000:.0f}")
+            return not busy
+
+    def _opened(self) -> sqlite3.Connection:
+        if self._connection is None:
+            self._connection = self._open()
+        return self._connection
 
     def _open(self) -> sqlite3.Connection:
         # Made before SQLite makes it, to be the owner's alone; the files beside it (-wal, -shm) get the same mode.
-        os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
-        self._path.chmod(0o600)
-        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+        os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+        self.path.chmod(0o600)
+        connection = sqlite3.connect(self.path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         settings = ("journal_mode = wal", "synchronous = full", "secure_delete = on")
         try:
             for statement in (*(f"pragma {each}" for each in settings), *self._schema):
@@ -134,28 +162,30 @@ class SqliteSeenStore(_Closing):
 
     async def claim(self, key: str, *, owner: str, lease: float) -> Claim:
         """Take a key for `lease` seconds, if nobody has it and it isn't done."""
-        now = self._wall()
         if self._claims % _PRUNE_EVERY == 0:
-            await self._file.run("delete from seen where until <= ?", (now,))
+            await self._file.run("delete from seen where until <= ?", lambda: (self._wall(),))
         self._claims += 1
-        if await self._file.run(_CLAIM, {"key": key, "owner": owner, "until": now + lease, "now": now}):
+        if await self._file.run(_CLAIM, lambda: {"key": key, "owner": owner, **_lease(self._wall(), lease)}):
             return "new"
         # Between the two it may have been released: then it is told as running, and comes again.
         return "done" if await self.is_done(key) else "running"
 
     async def done(self, key: str) -> None:
         """Remember a key as handled, whoever has it."""
-        await self._file.run(_DONE, (key, self._wall() + self._keep))
+        await self._file.run(_DONE, lambda: (key, self._wall() + self._keep))
 
     async def is_done(self, key: str) -> bool:
         """Tell whether a key was handled."""
-        return bool(
-            await self._file.run("select 1 from seen where key = ? and owner is null and until > ?", (key, self._wall()))
-        )
+        found = "select 1 from seen where key = ? and owner is null and until > ?"
+        return bool(await self._file.run(found, lambda: (key, self._wall())))
 
     async def release(self, key: str, *, owner: str) -> None:
         """Give a key back. It changes nothing if `owner` doesn't have it, or no more."""
-        await self._file.run("delete from seen where key = ? and owner = ?", (key, owner))
+        await self._file.run("delete from seen where key = ? and owner = ?", lambda: (key, owner))
+
+
+def _lease(now: float, seconds: float) -> dict[str, float]:
+    return {"now": now, "until": now + seconds}
 
 
 @frozen(kw_only=True)
@@ -174,7 +204,7 @@ class DeliveryQueue(_Closing):
     """Keeps deliveries that were answered but not handled yet, so that a kill loses none.
 
     Unlike a seen store **it holds personal data**: the bodies as they came. The file is the owner's alone (mode 0600), a
-    body is deleted when it is handled, what is deleted is overwritten, and the log beside it is emptied when nothing waits.
+    body is deleted when it is handled, what is deleted is overwritten, and the log beside it is emptied when nothing is due.
 
     Args:
         path: The file; it may be the seen store's too. Not on a network file system.
@@ -187,33 +217,38 @@ class DeliveryQueue(_Closing):
     def __init__(self, path: str | os.PathLike[str], *, wall: Callable[[], float] = time.time) -> None:
         self._file = _File(path, _WAITING, _WAITING_INDEX)
         self._wall = wall
+        self._dropped = False
+        """Whether the log beside the file holds what was deleted."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self._file.path
 
     async def put(self, key: str, body: bytes, received_at: datetime) -> None:
         """Keep a delivery; one that waits already is kept once."""
         await self._file.run(
             "insert or ignore into delivery (key, body, received_at, due, attempts) values (?, ?, ?, ?, 0)",
-            (key, body, received_at.timestamp(), self._wall()),
+            lambda: (key, body, received_at.timestamp(), self._wall()),
         )
 
     async def take(self, *, lease: float) -> Waiting | None:
         """Take the delivery that is due longest, for `lease` seconds; None if none is due."""
-        now = self._wall()
-        for key, body, received_at, attempts in await self._file.run(_TAKE, {"now": now, "until": now + lease}):
+        for key, body, received_at, attempts in await self._file.run(_TAKE, lambda: _lease(self._wall(), lease)):
             at = datetime.fromtimestamp(received_at, UTC)
             return Waiting(key=key, body=body, received_at=at, attempts=attempts)
+        if self._dropped:
+            self._dropped = not await self._file.empty_log()
         return None
 
     async def put_back(self, key: str, *, after: float) -> None:
         """Let a delivery be taken again in `after` seconds."""
-        await self._file.run("update delivery set due = ? where key = ?", (self._wall() + after, key))
+        await self._file.run("update delivery set due = ? where key = ?", lambda: (self._wall() + after, key))
 
     async def drop(self, key: str) -> None:
         """Delete a delivery: it was handled."""
-        await self._file.run("delete from delivery where key = ?", (key,))
-        if not await self.size():
-            # While others read, the log can't be emptied; the next one who finds nothing waiting does it.
-            with contextlib.suppress(sqlite3.OperationalError):
-                await self._file.run("pragma wal_checkpoint(truncate)")
+        await self._file.run("delete from delivery where key = ?", lambda: (key,))
+        self._dropped = True  # the next one who finds nothing due empties the log
 
     async def size(self) -> int:
         """Count the deliveries that wait."""

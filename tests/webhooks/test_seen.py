@@ -251,6 +251,7 @@ async def test_the_queues_file_is_its_owners_alone_and_forgets_what_was_handled(
         assert {0o600} == modes(tmp_path)
         for number in range(50):
             await queue.drop(f"k{number}")
+        assert None is await queue.take(lease=10.0)
         assert b"john@example.com" not in contents(tmp_path)
 
 

@@ -1,0 +1,282 @@
+"""The receiver when what is around it goes wrong: handlers that raise anything, clocks that jump, files that are locked."""
+
+import asyncio
+import logging
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import pytest
+
+from blaaiz_async.webhooks import (
+    CustomerStatusChanged,
+    DeliveryQueue,
+    Event,
+    Handlers,
+    MemorySeenStore,
+    SqliteSeenStore,
+    WebhookApp,
+    handling,
+    receiver,
+    webhook_app,
+)
+from tests.webhooks.deliveries import Work, delivery, send
+from tests.webhooks.test_seen import AT, contents
+from tests.webhooks.test_verifier import verifier
+
+pytestmark = pytest.mark.anyio
+
+WORDS = "john@example.com"
+
+
+class Fatal(BaseException):
+    """As some libraries raise it, so that `except Exception` doesn't catch it."""
+
+
+def app_with(handler: Any, **options: Any) -> WebhookApp:
+    handlers = Handlers()
+    handlers.on(CustomerStatusChanged, name="handler")(handler)
+    return webhook_app(verifier(), handlers, **options)
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Hold a read transaction open, as a backup does."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("begin")
+        other.execute("select count(*) from sqlite_master").fetchall()
+        yield
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Hold the write lock."""
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("begin immediate")
+        yield
+        other.execute("rollback")
+
+
+async def until(done: Callable[[], bool]) -> None:
+    """Wait for what has no event of its own."""
+    with anyio.fail_after(60):
+        while not done():  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+
+
+async def emptied(queue: DeliveryQueue) -> None:
+    """Wait until nothing waits in it."""
+    with anyio.fail_after(60):
+        while await queue.size():  # noqa: ASYNC110
+            await anyio.sleep(0.01)
+
+
+ERRORS = [Fatal(WORDS), SystemExit(WORDS), BaseExceptionGroup(WORDS, [Fatal(WORDS)]), asyncio.CancelledError(WORDS)]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
+async def test_whatever_a_handler_raises_is_its_failure_and_ends_nothing_else(
+    error: BaseException, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    failing, handled = [True], anyio.Event()
+
+    async def handler(event: CustomerStatusChanged) -> None:
+        if event.payload["event_id"] == "e1" and failing[0]:
+            raise error
+        handled.set()
+
+    app = app_with(handler)
+    assert 500 == await send(app, delivery("e1"))
+    async with DeliveryQueue(tmp_path / "queue.sqlite") as queue:
+        queued = app_with(handler, queue=queue)
+        async with queued.working():
+            assert 204 == await send(queued, delivery("e1"))
+            await until(lambda: caplog.text.count("the handler handler failed") == 2)
+            assert 204 == await send(queued, delivery("e2"))
+            with anyio.fail_after(60):
+                await handled.wait()
+        assert 1 == await queue.size()
+    failing[0] = False
+    assert 204 == await send(app, delivery("e1"))
+    assert WORDS not in caplog.text
+
+
+async def test_a_row_that_can_not_be_read_ends_nothing_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    work = Work(1, failing=0.0)
+    async with DeliveryQueue(tmp_path / "queue.sqlite") as queue:
+        assert 0 == await queue.size()
+        with closing(sqlite3.connect(queue.path)) as other, other:
+            other.execute("insert into delivery values ('k1', x'7b7d', 1e300, 0, 0), ('k2', '{}', 0, 0, 0)")
+        app = app_with(work, queue=queue)
+        async with app.working():
+            assert 204 == await send(app, delivery("e1"))
+            await until(lambda: bool(work.done))
+        assert 2 == await queue.size()
+    assert "the queue can't be read: OverflowError" in caplog.text
+    assert "can't be read; it is kept: TypeError" in caplog.text
+
+
+async def test_a_clock_that_jumps_brings_nothing_to_run_twice_in_a_process(tmp_path: Path) -> None:
+    now, began, go, ran = [time.time()], anyio.Event(), anyio.Event(), list[str]()
+
+    async def handler(event: CustomerStatusChanged) -> None:
+        ran.append(event.dedupe_key)
+        began.set()
+        await go.wait()
+
+    async with SqliteSeenStore(tmp_path / "seen.sqlite", wall=lambda: now[0]) as seen:
+        app = app_with(handler, seen=seen)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(send, app, delivery("e1"))
+            await began.wait()
+            now[0] += 86_400.0
+            assert 503 == await send(app, delivery("e1"))
+            go.set()
+        assert 204 == await send(app, delivery("e1"))
+    assert 1 == len(ran)
+
+
+class Restarting(MemorySeenStore):
+    """Fails some times to remember."""
+
+    failures = 0
+
+    async def done(self, key: str) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise ConnectionError
+        await super().done(key)
+
+
+@pytest.mark.parametrize("failures", [2, 100])
+async def test_what_was_handled_while_its_store_restarts_is_not_handled_again(
+    failures: int, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(handling, "_AGAIN_AFTER", (0.0, 0.0, 0.0))
+    handlers, ran, seen = Handlers(), list[str](), Restarting()
+
+    @handlers.on(Event)
+    async def first(event: Event) -> None:
+        ran.append("first")
+        seen.failures = failures
+
+    @handlers.on(Event)
+    async def second(event: Event) -> None:
+        ran.append("second")
+        if ran.count("second") == 1:
+            raise ValueError
+
+    app = webhook_app(verifier(), handlers, seen=seen)
+    assert [500, 204] == [await send(app, delivery("e1")) for _ in range(2)]
+    assert ["first", "second", "second"] == ran
+    assert (failures > 4) is ("was handled, but only this process knows" in caplog.text)
+    seen.failures = 0
+    assert 204 == await send(app, delivery("e1"))
+    assert 204 == await send(webhook_app(verifier(), handlers, seen=seen), delivery("e1"))  # it has been told since
+    assert ["first", "second", "second"] == ran
+
+
+async def test_a_handler_after_one_that_swallowed_its_cancellation_waits_for_the_next_delivery() -> None:
+    handlers, ran = Handlers(), list[str]()
+
+    @handlers.on(Event)
+    async def stubborn(event: Event) -> None:
+        ran.append("stubborn")
+        with suppress(anyio.get_cancelled_exc_class()):
+            await anyio.sleep_forever()
+
+    @handlers.on(Event)
+    async def innocent(event: Event) -> None:
+        ran.append("innocent")
+
+    app = webhook_app(verifier(), handlers, deadline=0.05)
+    assert [500, 204] == [await send(app, delivery("e1")) for _ in range(2)]
+    assert ["stubborn", "innocent"] == ran
+
+
+async def test_processes_that_share_a_queue_remember_in_its_file(tmp_path: Path) -> None:
+    work = Work(1, failing=0.0)
+    async with DeliveryQueue(tmp_path / "a.sqlite") as one, DeliveryQueue(tmp_path / "a.sqlite") as other:
+        for queue in (one, other):
+            app = app_with(work, queue=queue)
+            async with app.working():
+                assert 204 == await send(app, delivery("e1"))
+                await emptied(queue)
+    assert {"e1": 1} == work.done
+
+
+async def test_a_reader_of_the_queues_file_holds_nobody_up(tmp_path: Path) -> None:
+    async with DeliveryQueue(tmp_path / "queue.sqlite") as queue:
+        for key in ("k1", "k2"):
+            await queue.put(key, WORDS.encode() * 100, AT)
+        await queue.put_back("k2", after=3600.0)  # it waits, and hinders nobody from forgetting the other
+        with reading(queue.path), anyio.fail_after(5):
+            await queue.drop("k1")
+            assert None is await queue.take(lease=10.0)
+            await queue.put("k3", b"{}", AT)
+        await queue.drop("k2")
+        await queue.drop("k3")
+        assert None is await queue.take(lease=10.0)
+        assert WORDS.encode() not in contents(tmp_path)
+
+
+async def test_a_locked_file_takes_one_thread_and_no_shutdown_waits_for_each(tmp_path: Path) -> None:
+    statuses = list[int]()
+    async with SqliteSeenStore(tmp_path / "seen.sqlite") as seen:
+        app = app_with(Work(1, failing=0.0), seen=seen)
+        assert 204 == await send(app, delivery("e0"))
+        async with anyio.create_task_group() as tasks:
+
+            async def one(number: int) -> None:
+                statuses.append(await send(app, delivery(f"e{number}")))
+
+            with writing(tmp_path / "seen.sqlite"):
+                for number in range(1, 61):
+                    tasks.start_soon(one, number)
+                with anyio.fail_after(5):  # SQLite itself waits longer
+                    await anyio.sleep(0.1)
+                    assert "free" == await anyio.to_thread.run_sync(lambda: "free")
+    assert [204] * 60 == statuses
+
+
+async def test_a_body_that_never_comes_is_given_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(receiver, "DEADLINE", 0.05)
+    parts, answers = [b"{"], list[Any]()
+
+    async def receive() -> dict[str, Any]:
+        if not parts:
+            await anyio.sleep_forever()
+        return {"type": "http.request", "body": parts.pop(), "more_body": True}
+
+    async def answer(message: Any) -> None:
+        answers.append(message)
+
+    await app_with(Work(1))({"type": "http", "method": "POST", "headers": []}, receive, answer)
+    assert 408 == answers[0]["status"]
+    assert (b"connection", b"close") in answers[0]["headers"]
+    assert "it wasn't all here within" in caplog.text
+
+
+async def test_at_debug_the_log_tells_what_became_of_every_delivery(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG, "blaaiz_async")
+    app = app_with(Work(1, failing=0.0))
+    for _ in range(2):
+        await send(app, delivery("e1"))
+    async with DeliveryQueue(tmp_path / "queue.sqlite") as queue:
+        queued = app_with(Work(1, failing=0.0), queue=queue)
+        async with queued.working():
+            await send(queued, delivery("e2"))
+            await emptied(queue)
+    lines = [record.getMessage() for record in caplog.records]
+    told = [(line.partition("_changed:")[2][:2], line.partition(")")[2]) for line in lines]
+    assert [("e1", ": handled"), ("e1", ": handled before"), ("e2", ": kept in the queue")] == told[:3]
+    assert ("e2", " from the queue, attempt 1: handled") == told[-1]
