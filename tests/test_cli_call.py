@@ -101,6 +101,7 @@ def test_amounts_stay_as_written(variables: dict[str, str], sandbox: Sandbox, tm
         (("customers.get",), "customer_id is missing; usage: call customers.get CUSTOMER_ID"),
         (("customers.get", "a", "b"), "too many arguments"),
         (("customers.get", "id=a"), "no argument id; usage: call customers.get CUSTOMER_ID"),
+        (("customers.create", "email=a@b.ca"), "fields of customer go into --data '{\"email\": …}'; usage: call customers"),
         (("customers.get", "a", "customer_id=b"), "customer_id is given twice"),
         (("customers.get", "customer_id=a", "--customer-id=b"), "customer_id is given twice"),
         (("customers.list", "--emial", "x"), "did you mean --email?"),

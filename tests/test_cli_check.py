@@ -62,7 +62,13 @@ def test_all_is_well_for_one_token_and_one_call(tmp_path: Path) -> None:
     ("faults", "variables", "row", "says", "remedy"),
     [
         ({}, {"BLAAIZ_CLIENT_SECRET": "wrong"}, REFUSED, "AuthenticationError", "check BLAAIZ_CLIENT_ID"),
-        ({}, {"BLAAIZ_SCOPES": "no:such"}, REFUSED, f"{TOKEN} answered 400: Invalid scope(s) provided", "set BLAAIZ_SCOPES"),
+        (
+            {},
+            {"BLAAIZ_SCOPES": "no:such"},
+            REFUSED,
+            f"{TOKEN} answered 400: Invalid scope(s) provided",
+            "documents no no:such",
+        ),
         ({TOKEN: Fault.status(403)}, {}, REFUSED, f"{TOKEN} answered 403", "check BLAAIZ_CLIENT_ID"),
         ({TOKEN: Fault.before_commit(503)}, {}, UNTOLD, f"{TOKEN} answered 503", "try again"),
         ({TOKEN: Fault.status(429, body={"message": "scope"})}, {}, UNTOLD, f"{TOKEN} answered 429", "wait, and try"),

@@ -188,3 +188,7 @@ async def test_a_wait_ends_at_its_deadline_with_what_was_seen_last() -> None:
         with pytest.raises(NotSettledError, match="within 100 s") as caught:
             await (await client(platform, http)).transactions.wait("t", deadline=100.0)
     assert (100.0, "PENDING") == (anyio.current_time() - started, getattr(caught.value.last, "status", None))
+    platform = Platform(transaction_t=httpx.Response(404, json={"message": "Transaction not found."}))
+    async with httpx.AsyncClient(transport=httpx.MockTransport(platform)) as http:
+        with pytest.raises(NotSettledError, match="transaction t, which no look found, hasn't settled within 100 s"):
+            await (await client(platform, http)).transactions.wait("t", deadline=100.0)

@@ -88,7 +88,7 @@ def check(
 
     from blaaiz_async.core import codec
 
-    credentials()
+    credentials(otherwise="")
     found = anyio.run(_look, environment, base_url)
     if json:
         typer.echo(codec.to_json({**asdict(found), "missing": found.missing, "fit": found.is_fit}).decode())
@@ -124,7 +124,7 @@ async def _look(environment: EnvironmentChoice, base_url: str | None) -> Checked
         given = blaaiz.statistics().token is not None
     problem, remedy = None, None
     if error is not None:
-        problem, remedy = f"{type(error).__name__}: {_one_line(error)}", _remedy(error, token_given=given)
+        problem, remedy = f"{type(error).__name__}: {_one_line(error)}", _remedy(error, settings.scopes, token_given=given)
     refused = isinstance(error, APIStatusError) and error.status_code in REFUSED
     limited = isinstance(error, RateLimitError)  # the platform answers, and knows us
     return Checked(
@@ -165,16 +165,18 @@ async def _asked(
     return None, answer.headers
 
 
-def _remedy(error: "BlaaizError", *, token_given: bool) -> str:
+def _remedy(error: "BlaaizError", asked: Collection[str], *, token_given: bool) -> str:
     """Say what to do."""
     from blaaiz_async.errors import APIStatusError, PermissionDeniedError
+    from blaaiz_async.settings import ALL_SCOPES
 
     if isinstance(error, APIStatusError):
         if error.status_code == 429 or error.status_code >= 500:
             return "wait, and try again"
         needs_scope = isinstance(error, PermissionDeniedError) and error.scopes
         if needs_scope or "scope" in error.message.lower():
-            return "set BLAAIZ_SCOPES to the scopes that the credential holds"
+            odd = ", ".join(sorted(set(asked) - set(ALL_SCOPES)))
+            return f"set BLAAIZ_SCOPES to the scopes that the credential holds{odd and f'; the platform documents no {odd}'}"
         if error.status_code in REFUSED and token_given:
             return "the credentials work, but the API refuses their token: see that the address is right, and ask Blaaiz"
         if error.status_code in REFUSED:

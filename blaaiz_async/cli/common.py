@@ -32,11 +32,11 @@ BaseUrlOption = Annotated[str | None, typer.Option(envvar="BLAAIZ_BASE_URL", hel
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
-def credentials() -> tuple[str, str]:
+def credentials(*, otherwise: str = ", or try --sandbox") -> tuple[str, str]:
     """Return the client id and secret of the environment."""
     client_id, client_secret = os.environ.get("BLAAIZ_CLIENT_ID", ""), os.environ.get("BLAAIZ_CLIENT_SECRET", "")
     if not client_id or not client_secret:
-        raise UsageError("set BLAAIZ_CLIENT_ID and BLAAIZ_CLIENT_SECRET, or try --sandbox")
+        raise UsageError(f"set BLAAIZ_CLIENT_ID and BLAAIZ_CLIENT_SECRET{otherwise}")
     return client_id, client_secret
 
 

@@ -104,7 +104,8 @@ class Method:
             elif has_value and name in self.parameters:
                 yield name, value
             elif value and re.fullmatch("[a-z_]+", bare):
-                raise UsageError(f"{self.name} has no argument {bare}; usage: call {self.usage}")
+                hint = f"; fields of {self.body} go into --data '{{\"{bare}\": …}}'" if self.body else ""
+                raise UsageError(f"{self.name} has no argument {bare}{hint}; usage: call {self.usage}")
             else:
                 yield None, word
 

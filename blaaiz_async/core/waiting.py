@@ -41,7 +41,7 @@ async def until_settled(
         NotSettledError: The deadline passed; it holds what was seen last.
     """
     give_up = anyio.current_time() + deadline
-    wait, last = FIRST_WAIT, None
+    wait, last, found = FIRST_WAIT, None, False
     while True:
         try:
             last = await read()
@@ -49,11 +49,12 @@ async def until_settled(
             if not may_be_missing:
                 raise
         else:
+            found = True
             if is_settled(last):
                 return last
         left = give_up - anyio.current_time()
         if left <= 0:
-            raise NotSettledError(what, deadline, last)
+            raise NotSettledError(what if found else f"{what}, which no look found,", deadline, last)
         looked = anyio.current_time()
         with anyio.move_on_after(min(wait, left)):
             try:

@@ -71,7 +71,7 @@ if TYPE_CHECKING:
     from blaaiz_async.webhooks.inbox import Inbox
     from blaaiz_async.webhooks.reading import read_event
     from blaaiz_async.webhooks.receiver import WebhookApp, webhook_app
-    from blaaiz_async.webhooks.seen import MemorySeenStore, SeenStore
+    from blaaiz_async.webhooks.seen import Claim, MemorySeenStore, SeenStore
     from blaaiz_async.webhooks.sqlite import DeliveryQueue, SqliteSeenStore
     from blaaiz_async.webhooks.verifier import WebhookVerifier
 
@@ -80,6 +80,7 @@ __all__ = [
     "AutoDepositEmailActivated",
     "AutoDepositEmailBlocked",
     "AutoDepositEmailEvent",
+    "Claim",
     "CollectionCompleted",
     "CollectionEvent",
     "CollectionExpired",
@@ -148,7 +149,7 @@ _ROOMS = {
     "inbox": ("Inbox",),
     "reading": ("read_event",),
     "receiver": ("WebhookApp", "webhook_app"),
-    "seen": ("MemorySeenStore", "SeenStore"),
+    "seen": ("Claim", "MemorySeenStore", "SeenStore"),
     "sqlite": ("DeliveryQueue", "SqliteSeenStore"),
     "verifier": ("WebhookVerifier",),
     "events.money": (

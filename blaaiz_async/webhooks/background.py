@@ -18,6 +18,8 @@ FIRST_DELAY = 5.0
 LONGEST_DELAY = 3600.0
 """Seconds before an event is tried again: from the first to the longest they double. It is never given up."""
 
+ELSEWHERE_DELAY = 60.0
+"""The longest delay of what another process has a handler for: one may be deployed at any time."""
 SETTLE_SECONDS = 5.0
 """How long a locked file holds up a shutdown for an event: what isn't written back is due again when its lease lapses."""
 
@@ -103,6 +105,7 @@ class Background:
             log.debug("%r from the queue, attempt %d: %s", event, waiting.attempts, outcome.value)
             if outcome is Outcome.NO_HANDLER:  # whoever put it there had one: another version, or another app
                 log.error("%r has no handler in this process, and waits in the queue for one that has it", event)
+                delay = min(delay, ELSEWHERE_DELAY)
         except Exception as error:  # noqa: BLE001
             # It was read when it came. Another version of the package may see that otherwise; it is kept for the next one.
             log.error("a delivery in the queue can't be read; it is kept: %s", type(error).__name__)  # noqa: TRY400  # no values

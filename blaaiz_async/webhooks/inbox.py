@@ -63,6 +63,9 @@ class _Waiter:
 class Inbox:
     """Shows the events that this process handles to those who wait for them; `handlers.on(Event)(inbox)` puts it in place.
 
+    Handlers run in the order in which they were added: put it last to be shown only what those before it have done. As a
+    handler of all events it hides which have no other.
+
     It is of this process and event loop: where several processes receive, or share a queue, use `news`, which only hastens
     a look.
 
