@@ -183,7 +183,9 @@ class Handling:
         if not matching and not self.handlers.takes(event):
             log.info("no handler for %r", event)
             return Outcome.NO_HANDLER
-        key, owner = key_of(event), f"{self._owner}:{next(self._number)}"
+        # A digest is for what leaves the process: no platform's id stands in a file or in Redis.
+        key = event.dedupe_key if self._never_waits else key_of(event)
+        owner = f"{self._owner}:{next(self._number)}"
         if key in self._under_way:
             return Outcome.RUNNING
         self._under_way.add(key)
@@ -213,7 +215,7 @@ class Handling:
 
     async def _run_each(self, event: Event, key: str, matching: Sequence[_Entry]) -> bool:
         """Run the handlers until one fails, and tell whether none did."""
-        passed_by = self.handlers.passed_by(event)
+        passed_by = self.handlers.passed_by(event) if isinstance(event, UnknownEvent) else ()
         ends = monotonic() + self._deadline if len(matching) > 1 else None
         for each in matching:
             if ends is not None and monotonic() >= ends:  # the one before swallowed its cancellation

@@ -94,12 +94,12 @@ def read_event(body: bytes, received_at: datetime) -> "AnyEvent":
         return UnknownEvent(**about)
     cls, read = _reading(name)
     try:
-        event = read(payload)
+        event: AnyEvent = read(payload)
     except Exception:  # noqa: BLE001  # whatever it was, the exact reader says where
         return UnknownEvent(**about, problem=_problem(cls, payload))
     for field, value in about.items():
         object.__setattr__(event, field, value)  # frozen for everyone else; it is still being made here
-    return cast("AnyEvent", event)
+    return event
 
 
 def event_name(payload: Mapping[str, Any]) -> str:

@@ -19,7 +19,7 @@ Claim = Literal["new", "running", "done"]
 
 
 class SeenStore(Protocol):
-    """Where it is remembered what was handled. Keys are digests, which tell nothing about an event."""
+    """Where it is remembered what was handled. Keys are digests, which tell nothing about an event, for all but memory."""
 
     async def claim(self, key: str, *, owner: str, lease: float) -> Claim:
         """Take a key for `lease` seconds, if nobody has it and it isn't done."""
