@@ -1,6 +1,7 @@
 """Handles deliveries after they were answered, again and again until that succeeds."""
 
 import logging
+import math
 
 import anyio
 from anyio.abc import TaskStatus
@@ -8,7 +9,7 @@ from anyio.abc import TaskStatus
 from blaaiz_async.webhooks.event import Event
 from blaaiz_async.webhooks.handling import Handling, Outcome, key_of
 from blaaiz_async.webhooks.reading import read_event
-from blaaiz_async.webhooks.sqlite import DeliveryQueue, Waiting
+from blaaiz_async.webhooks.sqlite import DeliveryQueue, SqliteSeenStore, Waiting
 
 AT_ONCE = 16
 """Events that are handled at the same time."""
@@ -32,11 +33,13 @@ class Background:
     Args:
         queue: Where they are kept.
         handling: How they are handled.
+        own: What is to be closed when the work ends.
     """
 
-    def __init__(self, queue: DeliveryQueue, handling: Handling) -> None:
+    def __init__(self, queue: DeliveryQueue, handling: Handling, *, own: SqliteSeenStore | None) -> None:
         self._queue = queue
         self._handling = handling
+        self._own = own
         self._news: anyio.Event | None = None
         """None while nobody works."""
         self._taking: anyio.CancelScope | None = None
@@ -74,6 +77,9 @@ class Background:
                 self._news = None
         finally:
             self._news = None
+            if self._own is not None:
+                with anyio.CancelScope(shield=True):
+                    await self._own.aclose()  # its next use opens it again
 
     def stop(self) -> None:
         """Take nothing more; what is under way goes on."""
@@ -110,9 +116,22 @@ class Background:
             # It was read when it came. Another version of the package may see that otherwise; it is kept for the next one.
             log.error("a delivery in the queue can't be read; it is kept: %s", type(error).__name__)  # noqa: TRY400  # no values
             delay = LONGEST_DELAY
+        except (KeyboardInterrupt, SystemExit):
+            delay = FIRST_DELAY  # so that a process that starts again has the time to handle others
+            raise
+        except anyio.get_cancelled_exc_class() as error:
+            if anyio.current_effective_deadline() == -math.inf:
+                raise
+            # A handler left this task cancelled; nobody else asked for it, and it would end the work on all events.
+            log.error("the handling of an event was cut off and begins anew: %s", type(error).__name__)  # noqa: TRY400
+            delay = FIRST_DELAY
         finally:
-            with anyio.move_on_after(SETTLE_SECONDS, shield=True):
+            with anyio.move_on_after(SETTLE_SECONDS, shield=True) as limit:
                 await self._settle(waiting, done=done, delay=delay)
+            if limit.cancelled_caught:
+                log.error(
+                    "the queue can't be written in time: what was under way is due again in %g s", self._handling.lease
+                )
             free.release()
 
     async def _settle(self, waiting: Waiting, *, done: bool, delay: float) -> None:

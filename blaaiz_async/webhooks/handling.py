@@ -28,13 +28,15 @@ G = TypeVar("G", bound=Event)
 H = TypeVar("H", bound=Event)
 
 Handler = Callable[[E], Awaitable[object] | None]
-"""Does what an event asks for. Raising means that it couldn't, and the event comes again. It may be a plain function,
-which holds up the event loop while it runs."""
+"""Does what an event asks for. Raising means that it couldn't, and the event comes again; only SystemExit and
+KeyboardInterrupt end the process. It may be a plain function, which holds up the event loop while it runs."""
 
 GRACE = 30.0
 """Seconds by which a claim outlasts the longest handling."""
 _AGAIN_AFTER = (0.1, 0.5, 2.0)
 """Seconds between the attempts to remember what was handled: a store that restarts is back by then."""
+_REMEMBER_SECONDS = 10.0
+"""How long what can't be remembered holds up its answer, or a shutdown."""
 _RELEASE_SECONDS = 5.0
 """How long what can't be given back holds up a shutdown; its lease lapses then."""
 
@@ -233,10 +235,8 @@ class Handling:
                     kind = type(cast("object", work)).__name__
                     log.error("the handler %s did nothing on %r: it returned a %s; await it inside", each.name, event, kind)
                     return False
-            except (KeyboardInterrupt, GeneratorExit):  # the process's own end, and this coroutine's
-                raise
             except BaseException as error:  # whatever it was, the event comes again; and its words must reach no log
-                if isinstance(error, anyio.get_cancelled_exc_class()) and not _is_stray():
+                if _is_for_more(error):
                     raise
                 log.error("the handler %s failed on %r: %s", each.name, event, _where(error))  # noqa: TRY400  # no values
                 return False
@@ -255,7 +255,7 @@ class Handling:
     async def _remember_surely(self, key: str, event: Event) -> None:
         await self._unremembered.done(key)
         cancellation: BaseException | None = None
-        with anyio.CancelScope(shield=True):
+        with anyio.move_on_after(_REMEMBER_SECONDS, shield=True) as limit:
             for wait in (*_AGAIN_AFTER, None):
                 try:
                     await self._seen.done(key)
@@ -267,22 +267,30 @@ class Handling:
                         break
                     failed_for = wait
                 except anyio.get_cancelled_exc_class() as error:
+                    if limit.cancel_called:
+                        raise
                     cancellation = error  # asyncio's own Task.cancel, which no scope shields from; it comes once
                     failed_for = 0.0
                 try:
                     await anyio.sleep(failed_for)
                 except anyio.get_cancelled_exc_class() as error:
+                    if limit.cancel_called:
+                        raise
                     cancellation = error
+        if limit.cancelled_caught:
+            log.error("%r was handled, but only this process knows: the store took too long", event)
         if cancellation is not None:
             raise cancellation
 
     async def _release(self, key: str, owner: str) -> None:
         # Also what was claimed while the answer was lost, or while the task was cancelled.
-        with anyio.move_on_after(_RELEASE_SECONDS, shield=True):
+        with anyio.move_on_after(_RELEASE_SECONDS, shield=True) as limit:
             try:
                 await self._seen.release(key, owner=owner)
             except Exception as error:  # noqa: BLE001  # then the claim lapses by itself
                 log.warning("a claim can't be given back and lapses in %g s: %s", self.lease, _where(error))
+        if limit.cancelled_caught:
+            log.warning("a claim can't be given back and lapses in %g s: the store took too long", self.lease)
 
 
 def _takes_one(handler: object) -> bool:
@@ -290,11 +298,13 @@ def _takes_one(handler: object) -> bool:
     if not callable(handler):
         return False
     try:
-        inspect.signature(handler).bind(None)
+        signature = inspect.signature(handler, follow_wrapped=False)  # a decorator may give the rest
+    except Exception:  # noqa: BLE001  # some builtins have none, and objects may answer anything
+        return True
+    try:
+        signature.bind(None)
     except TypeError:
         return False
-    except ValueError:  # some builtins have no signature
-        return True
     return True
 
 
@@ -303,6 +313,17 @@ def _is_unstarted(work: object) -> bool:
     if inspect.iscoroutine(work):
         work.close()
     return isinstance(work, _UNSTARTED) and not isinstance(work, asyncio.Future)
+
+
+def _is_for_more(error: BaseException) -> bool:
+    """Tell whether an error is for more than its handler: the end of the process, of this coroutine, or of this task."""
+    if isinstance(error, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        _, others = group.split(anyio.get_cancelled_exc_class())
+        return group.subgroup((KeyboardInterrupt, SystemExit)) is not None or (others is None and not _is_stray())
+    if isinstance(error, anyio.get_cancelled_exc_class()):
+        return not _is_stray()
+    return isinstance(error, KeyboardInterrupt | SystemExit | GeneratorExit)
 
 
 def _is_stray() -> bool:

@@ -220,10 +220,11 @@ def webhook_app(
         deadline = DEADLINE if queue is None else 300.0
     if not deadline > 0 or not max_body > 0:
         raise ConfigurationError("webhook_app: deadline (seconds) and max_body (bytes) must be above zero")
+    own = SqliteSeenStore(queue.path) if seen is None and queue is not None else None
     if seen is None:
-        seen = MemorySeenStore() if queue is None else SqliteSeenStore(queue.path)
+        seen = MemorySeenStore() if own is None else own
     handling = Handling(handlers, seen, deadline=deadline)
-    background = None if queue is None else Background(queue, handling)
+    background = None if queue is None else Background(queue, handling, own=own)
     return WebhookApp(verifier, handling, background=background, max_body=max_body)
 
 

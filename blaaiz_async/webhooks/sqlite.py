@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import anyio.to_thread
+from anyio.lowlevel import RunVar
 from attrs import field, frozen
 
 from blaaiz_async.errors import ConfigurationError
@@ -57,7 +58,8 @@ class _File:
         if not self.path.parent.is_dir():
             raise ConfigurationError(f"the folder of {self.path.name} doesn't exist; make it first")
         self._schema = schema
-        self._turn = anyio.CapacityLimiter(1)  # who waits for a locked file takes no thread from anybody else
+        # Who waits for a locked file takes no thread from anybody else.
+        self._turn = RunVar[anyio.CapacityLimiter]("turn at a file")  # one for each event loop; the lock is for all
         self._lock = threading.Lock()
         self._connection: sqlite3.Connection | None = None
 
@@ -78,8 +80,11 @@ class _File:
         await anyio.to_thread.run_sync(self._close)
 
     async def _in_thread(self, work: Callable[[], A]) -> A:
+        turn = self._turn.get(None)
+        if turn is None:
+            self._turn.set(turn := anyio.CapacityLimiter(1))
         with anyio.move_on_after(_BUSY_SECONDS):  # once it has begun it ends by SQLite's own wait
-            return await anyio.to_thread.run_sync(work, limiter=self._turn)
+            return await anyio.to_thread.run_sync(work, limiter=turn)
         raise TimeoutError(f"another statement held {self.path.name}")
 
     def _run(self, statement: str, parameters: Callable[[], Any]) -> list[Any]:

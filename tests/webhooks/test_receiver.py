@@ -553,15 +553,16 @@ async def test_what_its_handler_can_not_take_comes_again_until_somebody_does(cap
 
 
 async def test_what_its_handler_can_not_take_waits_in_the_queue(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    handlers, queue = Handlers(), DeliveryQueue(tmp_path / "queue.sqlite")
+    handlers = Handlers()
     handlers.on(CustomerEvent, name="customers")(_append_to([]))
-    app = webhook_app(verifier(), handlers, queue=queue)
-    async with app.working():
-        assert 204 == await send(app, delivery("e1", new_status=[]))
-        with anyio.fail_after(10):
-            while "can't take it" not in caplog.text:  # noqa: ASYNC110  # the log has no event to wait for
-                await anyio.sleep(0.01)
-    assert 1 == await queue.size()
+    async with DeliveryQueue(tmp_path / "queue.sqlite") as queue:
+        app = webhook_app(verifier(), handlers, queue=queue)
+        async with app.working():
+            assert 204 == await send(app, delivery("e1", new_status=[]))
+            with anyio.fail_after(60):
+                while "can't take it" not in caplog.text:  # noqa: ASYNC110  # the log has no event to wait for
+                    await anyio.sleep(0.01)
+        assert 1 == await queue.size()
 
 
 def _append_to(events: list[Any]) -> Callable[[Any], Awaitable[None]]:
@@ -646,6 +647,14 @@ def test_wrong_settings_are_refused() -> None:
     for handler in (None, "name", Handlers.matching, lambda: None, lambda event, other: None):
         with pytest.raises(ConfigurationError, match="can't be called with an event alone"):
             Handlers().on(Event)(handler)  # type: ignore[arg-type]
+
+    async def two(event: Event, session: object) -> None: ...
+
+    @functools.wraps(two)
+    async def with_session(event: Event) -> None:
+        await two(event, object())
+
+    Handlers().on(Event)(with_session)
     with pytest.raises(ConfigurationError, match="classes"):
         handlers.on()
     for kinds in (("customer.status_changed",), (dict,), ((Event, CustomerEvent),), (Event, CollectionEvent | None)):

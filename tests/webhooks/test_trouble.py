@@ -2,7 +2,9 @@
 
 import asyncio
 import logging
+import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
@@ -10,8 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 import anyio.to_thread
 import pytest
+import trio
 
 from blaaiz_async.webhooks import (
     CustomerStatusChanged,
@@ -76,7 +80,7 @@ async def emptied(queue: DeliveryQueue) -> None:
             await anyio.sleep(0.01)
 
 
-ERRORS = [Fatal(WORDS), SystemExit(WORDS), BaseExceptionGroup(WORDS, [Fatal(WORDS)]), asyncio.CancelledError(WORDS)]
+ERRORS = [Fatal(WORDS), BaseExceptionGroup(WORDS, [Fatal(WORDS)]), asyncio.CancelledError(WORDS)]
 
 
 @pytest.mark.parametrize("error", ERRORS, ids=lambda error: type(error).__name__)
@@ -104,6 +108,67 @@ async def test_whatever_a_handler_raises_is_its_failure_and_ends_nothing_else(
     failing[0] = False
     assert 204 == await send(app, delivery("e1"))
     assert WORDS not in caplog.text
+
+
+ENDS = [SystemExit(), KeyboardInterrupt(), BaseExceptionGroup("", [KeyboardInterrupt()])]
+
+
+@pytest.mark.parametrize("error", ENDS, ids=lambda error: type(error).__name__)
+async def test_the_end_of_the_process_is_no_handlers_failure(error: BaseException) -> None:
+    def handler(event: CustomerStatusChanged) -> None:
+        raise error  # as a signal's handler does, wherever the program is
+
+    app = app_with(handler)
+    with pytest.raises(type(error)):
+        await send(app, delivery("e1"))
+    assert set() == app._handling._under_way
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_a_task_that_a_handler_leaves_cancelled_ends_no_other(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    handled = anyio.Event()
+
+    async def handler(event: CustomerStatusChanged) -> None:
+        if event.payload["event_id"] == "e1":
+            task = asyncio.current_task()
+            assert task is not None
+            task.cancel()
+            await anyio.lowlevel.checkpoint()
+        handled.set()
+
+    async with DeliveryQueue(tmp_path / "queue.sqlite") as queue:
+        app = app_with(handler, queue=queue)
+        async with app.working():
+            assert 204 == await send(app, delivery("e1"))
+            await until(lambda: "was cut off and begins anew" in caplog.text)
+            assert 204 == await send(app, delivery("e2"))
+            with anyio.fail_after(60):
+                await handled.wait()
+
+
+@pytest.mark.parametrize("anyio_backend", ["trio"])
+async def test_a_nursery_that_is_cut_off_is_no_handlers_failure(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    began, go_on = anyio.Event(), [False]
+
+    async def handler(event: CustomerStatusChanged) -> None:
+        if go_on[0]:
+            return
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(trio.sleep_forever)
+            nursery.start_soon(trio.sleep_forever)
+            began.set()
+
+    async with DeliveryQueue(tmp_path / "queue.sqlite") as queue:
+        app = app_with(handler, queue=queue)
+        async with app.working(grace=0.01):
+            assert 204 == await send(app, delivery("e1"))
+            await began.wait()
+        go_on[0] = True
+        async with app.working():  # due at once
+            await emptied(queue)
+    assert "failed" not in caplog.text
 
 
 async def test_a_row_that_can_not_be_read_ends_nothing_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -208,6 +273,27 @@ async def test_processes_that_share_a_queue_remember_in_its_file(tmp_path: Path)
                 assert 204 == await send(app, delivery("e1"))
                 await emptied(queue)
     assert {"e1": 1} == work.done
+    assert {"a.sqlite"} == set(os.listdir(tmp_path))  # noqa: PTH208  # all is closed, and no log left
+
+
+def test_event_loops_in_several_threads_share_a_store(tmp_path: Path) -> None:
+    store = SqliteSeenStore(tmp_path / "seen.sqlite")
+
+    async def remember(number: int) -> None:
+        for each in range(5):
+            await store.done(f"{number}-{each}")
+
+    threads = [threading.Thread(target=anyio.run, args=(remember, number)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    async def all_done() -> list[bool]:
+        async with store:
+            return [await store.is_done(f"{number}-{each}") for number in range(4) for each in range(5)]
+
+    assert [True] * 20 == anyio.run(all_done, backend="trio")
 
 
 async def test_a_reader_of_the_queues_file_holds_nobody_up(tmp_path: Path) -> None:
