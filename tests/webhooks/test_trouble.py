@@ -246,6 +246,31 @@ async def test_what_was_handled_while_its_store_restarts_is_not_handled_again(
     assert ["first", "second", "second"] == ran
 
 
+class Hanging(MemorySeenStore):
+    """Takes for ever, once it is told to."""
+
+    hangs = False
+
+    async def done(self, key: str) -> None:
+        if self.hangs:
+            await anyio.sleep_forever()
+        await super().done(key)
+
+
+async def test_a_store_that_hangs_holds_up_an_answer_for_a_while_and_brings_nothing_again(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(handling, "_REMEMBER_SECONDS", 0.05)
+    work, seen = Work(1, failing=0.0), Hanging()
+    app = app_with(work, seen=seen)
+    seen.hangs = True
+    assert [204, 204] == [await send(app, delivery("e1")) for _ in range(2)]
+    assert "only this process knows: the store took too long" in caplog.text
+    seen.hangs = False
+    assert 204 == await send(app, delivery("e1"))
+    assert {"e1": 1} == work.done
+
+
 async def test_a_handler_after_one_that_swallowed_its_cancellation_waits_for_the_next_delivery() -> None:
     handlers, ran = Handlers(), list[str]()
 
