@@ -77,9 +77,11 @@ class Background:
                 self._news = None
         finally:
             self._news = None
-            if self._own is not None:
-                with anyio.CancelScope(shield=True):
-                    await self._own.aclose()  # its next use opens it again
+            with anyio.CancelScope(shield=True):
+                # Their next use opens them again. What was handled last is in the log beside the file till then.
+                await self._queue.aclose()
+                if self._own is not None:
+                    await self._own.aclose()
 
     def stop(self) -> None:
         """Take nothing more; what is under way goes on."""

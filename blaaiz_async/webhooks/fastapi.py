@@ -35,7 +35,7 @@ def webhook_event(
     """Make a dependency: `event: Annotated[CustomerEvent, Depends(webhook_event(verifier, CustomerEvent))]`.
 
     It verifies and reads, no more: deliveries come at least once, so skip the `dedupe_key` that you have handled, or mount
-    `webhook_app`, which does. What isn't the platform's is answered 400, what is too long 413.
+    `webhook_app`, which does. What isn't the platform's is answered 400, what is too slow 408, what is too long 413.
 
     Args:
         verifier: Tells the platform's deliveries from anybody else's.

@@ -182,7 +182,7 @@ class Handling:
     async def handle(self, event: Event) -> Outcome:
         """Handle an event, unless that was done or is under way; raises nothing but a cancellation."""
         matching = self.handlers.matching(event)
-        if not matching and not self.handlers.takes(event):
+        if not matching and not self.handlers.passed_by(event):
             log.info("no handler for %r", event)
             return Outcome.NO_HANDLER
         # A digest is for what leaves the process: no platform's id stands in a file or in Redis.
@@ -217,7 +217,7 @@ class Handling:
 
     async def _run_each(self, event: Event, key: str, matching: Sequence[_Entry]) -> bool:
         """Run the handlers until one fails, and tell whether none did."""
-        passed_by = self.handlers.passed_by(event) if isinstance(event, UnknownEvent) else ()
+        passed_by = self.handlers.passed_by(event)
         ends = monotonic() + self._deadline if len(matching) > 1 else None
         for each in matching:
             if ends is not None and monotonic() >= ends:  # the one before swallowed its cancellation

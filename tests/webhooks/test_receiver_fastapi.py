@@ -2,6 +2,7 @@
 
 from typing import Annotated, Any
 
+import anyio
 import httpx
 import pytest
 from fastapi import Depends, FastAPI
@@ -15,7 +16,9 @@ from tests.webhooks.test_verifier import verifier
 pytestmark = pytest.mark.anyio
 
 
-async def test_an_endpoint_gets_verified_events_of_its_classes_only(caplog: pytest.LogCaptureFixture) -> None:
+async def test_an_endpoint_gets_verified_events_of_its_classes_only(
+    caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app, got = FastAPI(), list[Event]()
 
     @app.post("/any", status_code=202)
@@ -48,6 +51,20 @@ async def test_an_endpoint_gets_verified_events_of_its_classes_only(caplog: pyte
         assert "has another shape" not in caplog.text
         one = delivery("e2", customer_id=[])
         assert 500 == (await post("/customers", one.body))[0]
+    monkeypatch.setattr("blaaiz_async.webhooks.fastapi.DEADLINE", 0.05)
+    parts, statuses = [b"{"], list[int]()
+
+    async def receive() -> dict[str, Any]:
+        if not parts:
+            await anyio.sleep_forever()
+        return {"type": "http.request", "body": parts.pop(), "more_body": True}
+
+    async def answer(message: Any) -> None:
+        statuses.append(message.get("status", 0))
+
+    scope = {"type": "http", "method": "POST", "path": "/any", "query_string": b"", "headers": []}
+    await app(scope, receive, answer)
+    assert 408 == statuses[0]
     assert ["e1", "e1"] == [each.payload["event_id"] for each in got if isinstance(each, CustomerStatusChanged)]
     assert "the signature doesn't match" in caplog.text
     assert "has another shape than documented, so its endpoint can't take it" in caplog.text

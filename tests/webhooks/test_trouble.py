@@ -336,6 +336,24 @@ async def test_a_reader_of_the_queues_file_holds_nobody_up(tmp_path: Path) -> No
         assert WORDS.encode() not in contents(tmp_path)
 
 
+async def test_when_the_work_ends_no_body_is_left_beside_the_file(tmp_path: Path) -> None:
+    began, done = anyio.Event(), list[str]()
+
+    async def handler(event: CustomerStatusChanged) -> None:
+        began.set()
+        await anyio.sleep(0.1)
+        done.append(event.dedupe_key)
+
+    async with DeliveryQueue(tmp_path / "queue.sqlite") as queue:
+        app = app_with(handler, queue=queue)
+        async with app.working():
+            assert 204 == await send(app, delivery("e1"))
+            await began.wait()
+            assert WORDS.encode() in contents(tmp_path)
+        assert 1 == len(done)
+        assert WORDS.encode() not in contents(tmp_path)
+
+
 async def test_a_locked_file_takes_one_thread_and_no_shutdown_waits_for_each(tmp_path: Path) -> None:
     statuses = list[int]()
     async with SqliteSeenStore(tmp_path / "seen.sqlite") as seen:
