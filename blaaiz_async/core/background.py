@@ -69,7 +69,8 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
         try:
             rest = rest_of(work, work.send(None))
         except StopIteration as end:
-            return cast("T", end.value)
+            result: T = end.value
+            return result
         # A fifth of what anyio's costs in a server, where each request is a task that anyio hasn't met before.
         timeout = asyncio.timeout(seconds - (monotonic() - began))
         try:

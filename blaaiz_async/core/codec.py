@@ -8,11 +8,11 @@ in `extra`. Numbers with a fraction become Decimal exactly as written, in both d
 
 import re
 import types
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from enum import StrEnum
-from functools import cache, lru_cache
+from functools import cache
 from typing import Annotated, Any, ClassVar, Self, TypeVar, Union, cast, get_args, get_origin
 
 import attrs
@@ -22,6 +22,7 @@ from attrs import field, frozen
 from cattrs.gen import make_dict_structure_fn, make_dict_unstructure_fn, override
 from msgspec import UNSET, UnsetType
 
+from blaaiz_async.core.records import FieldReader, RecordReader, key_set, write_reader
 from blaaiz_async.errors import Fault
 
 __all__ = ["UNSET", "UnsetType"]
@@ -277,98 +278,29 @@ def _reader(*, detailed: bool) -> cattrs.Converter:
     reader.register_structure_hook_factory(_is_optional, _optional_reader)
     reader.register_structure_hook_factory(_is_tuple, _tuple_reader)
     reader.register_structure_hook_factory(_is_mapping, _mapping_reader)
-    reader.register_structure_hook_factory(_is_answer, _exact_answer_reader if detailed else _fast_answer_reader)
+    reader.register_structure_hook_factory(_is_answer, _exact_answer_reader if detailed else _record_reader)
     return reader
 
 
-RecordReader = Callable[[Mapping[str, Any]], Any]
-
-
-def record_reader(cls: type[Any], *, apart: Collection[str] = ()) -> RecordReader:
+def record_reader(cls: type[Any], *apart: str) -> RecordReader:
     """Return what reads a JSON object as a record of a class at the least cost.
 
     It raises anything; `decode` then says what is wrong and where.
 
     Args:
         cls: An answer's class.
-        apart: Fields that aren't read: whoever calls it puts them into the record.
+        apart: Fields that aren't read; their values are given to the reader after the object and the class.
     """
-    return _record_reader(cls, apart, _fast_reader())
+    return _record_reader(cls, _fast_reader(), *apart)
 
 
-def _record_reader(cls: type[Any], apart: Collection[str], reader: cattrs.Converter) -> RecordReader:
-    # By its own __init__ it would take half as long again.
-    if not _is_plain(cls):
-        raise TypeError(f"{cls.__name__} has to be made by its __init__, as the exact reader does")
-    put_keys, put_extra = _put(cls, "_keys"), _put(cls, "extra")
-    fields = [each for each in attrs.fields(cls) if each.name not in {"_keys", "extra", *apart}]
-    readers: dict[str, Any] = {}
-    for each in fields:
-        kind = _besides_none(each.type)  # null is taken unchanged
-        readers[each.name] = (_put(cls, each.name), unchanged(each.type), reader.get_structure_hook(kind), kind)
-
-    @lru_cache(256)
-    def absent(keys: frozenset[str]) -> Sequence[tuple[_Put, Any]]:
-        return [_put_default(cls, each) for each in fields if each.name not in keys]
-
-    def read(payload: Mapping[str, Any]) -> Any:
-        record, keys = object.__new__(cls), _key_set(tuple(payload))
-        extra: dict[str, Any] = {}
-        put_keys(record, keys)
-        put_extra(record, extra)
-        for name, value in payload.items():
-            if name in readers:
-                put, as_it_is, read, kind = readers[name]
-                put(record, value if type(value) in as_it_is else read(value, kind))
-            else:
-                extra[name] = value
-        for put, default in absent(keys):
-            put(record, default)
-        return record
-
-    return read
-
-
-def _is_plain(cls: type[Any]) -> bool:
-    """Tell whether a class's `__init__` does nothing but set the fields."""
-    if hasattr(cls, "__attrs_pre_init__") or hasattr(cls, "__attrs_post_init__"):
-        return False
-    return all(each.init and not each.converter and not each.validator for each in attrs.fields(cls))
-
-
-_Put = Callable[[Any, Any], None]
-
-
-def _put(cls: type[Any], name: str) -> _Put:
-    """Return what sets a field of a record that is still being made; it is frozen for everyone else."""
-    put: _Put = getattr(cls, name).__set__  # its slot
-    return put
-
-
-def _put_default(cls: type[Any], field: "attrs.Attribute[Any]") -> tuple[_Put, Any]:
-    put, default = _put(cls, field.name), cast("Any", field.default)
-    if default is attrs.NOTHING:
-        raise KeyError(field.name)
-    if hasattr(default, "factory"):
-        return lambda record, factory: put(record, factory()), default.factory
-    return put, default
-
-
-@lru_cache(1024)
-def _key_set(keys: tuple[str, ...]) -> frozenset[str]:
-    """Return the set of an object's keys, one for all objects of a form: it takes more memory than the record itself."""
-    return frozenset(keys)
-
-
-def _fast_answer_reader(cls: type[Any], reader: cattrs.Converter) -> Callable[[Any, Any], Any]:
-    read = _record_reader(cls, (), reader)
-
-    def hook(payload: Any, _: Any) -> Any:
-        if type(payload) is not dict:
-            raise TypeError(expected("an object", payload))
-        return read(cast("dict[str, Any]", payload))
-
-    return hook
+def _record_reader(cls: type[Any], reader: cattrs.Converter, *apart: str) -> RecordReader:
+    fields: list[FieldReader] = []
+    for each in attrs.fields(cls):
+        if each.name not in {"_keys", "extra", *apart}:
+            kind = _besides_none(each.type)
+            fields.append(FieldReader(each, unchanged(each.type), reader.get_structure_hook(kind), kind))
+    return write_reader(cls, fields, apart)
 
 
 def _exact_answer_reader(cls: type[Any], reader: cattrs.Converter) -> Callable[[Any, Any], Any]:
@@ -380,7 +312,7 @@ def _exact_answer_reader(cls: type[Any], reader: cattrs.Converter) -> Callable[[
             raise TypeError(expected("an object", payload))
         given = cast("dict[str, Any]", payload)
         record = read(given, cls)
-        keys = _key_set(tuple(given))
+        keys = key_set(tuple(given))
         # The record is frozen for everyone else; it is still being made here.
         object.__setattr__(record, "_keys", keys)
         if unknown := keys - names:

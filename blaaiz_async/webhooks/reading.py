@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard, cast
 import attrs
 
 from blaaiz_async.core import codec
+from blaaiz_async.core.records import RecordReader
 from blaaiz_async.errors import WebhookVerificationError
 from blaaiz_async.webhooks.event import ABOUT, Event, UnknownEvent
 
@@ -84,22 +85,21 @@ def read_event(body: bytes, received_at: datetime) -> "AnyEvent":
         # The decoder's own error could quote the body.
         raise WebhookVerificationError("the delivery is signed rightly, but its body isn't a JSON object") from None
     name = event_name(payload)
-    about: dict[str, Any] = {
-        "name": name,
-        "dedupe_key": _dedupe_key(name, payload, body),
-        "payload": payload,
-        "received_at": received_at,
-    }
+    about = (name, _dedupe_key(name, payload, body), payload, received_at)
     if name not in CLASSES:
-        return UnknownEvent(**about)
+        return _unknown(*about)
     cls, read = _reading(name)
     try:
-        event: AnyEvent = read(payload)
+        event: AnyEvent = read(payload, cls, *about)
     except Exception:  # noqa: BLE001  # whatever it was, the exact reader says where
-        return UnknownEvent(**about, problem=_problem(cls, payload))
-    for field, value in about.items():
-        object.__setattr__(event, field, value)  # frozen for everyone else; it is still being made here
+        return _unknown(*about, problem=_problem(cls, payload))
     return event
+
+
+def _unknown(
+    name: str, dedupe_key: str, payload: Mapping[str, Any], received_at: datetime, *, problem: str | None = None
+) -> UnknownEvent:
+    return UnknownEvent(name=name, dedupe_key=dedupe_key, payload=payload, received_at=received_at, problem=problem)
 
 
 def event_name(payload: Mapping[str, Any]) -> str:
@@ -127,9 +127,9 @@ def event_class(name: str) -> type[Event]:
 
 
 @cache
-def _reading(name: str) -> tuple[type[Event], codec.RecordReader]:
+def _reading(name: str) -> tuple[type[Event], RecordReader]:
     cls = event_class(name)
-    return cls, codec.record_reader(cls, apart=ABOUT)
+    return cls, codec.record_reader(cls, "name", "dedupe_key", "payload", "received_at")
 
 
 def _own(cls: type[Event]) -> "list[attrs.Attribute[Any]]":
@@ -167,10 +167,12 @@ def _is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
 
 def _text(payload: Mapping[str, Any], key: str) -> str:
     value = payload.get(key)
-    return value if isinstance(value, str) else ""
+    return value if type(value) is str else ""
 
 
 def _identifier(payload: Mapping[str, Any], key: str) -> str:
     value = payload.get(key)
+    if type(value) is str:
+        return value
     # Ids are documented as strings, and the platform has been seen to send numbers.
-    return str(value) if isinstance(value, int) and not isinstance(value, bool) else _text(payload, key)
+    return str(value) if type(value) is int else ""

@@ -160,7 +160,8 @@ def test_every_answer_is_read_straight_into_its_slots() -> None:
         if module.name.startswith(("blaaiz_async.types.", "blaaiz_async.webhooks.events.")):
             importlib.import_module(module.name)
     gc.collect()  # attrs makes a class with slots out of one without, which is there till then
-    classes = [each for each in _below(Answer) if each.__module__.startswith("blaaiz_async.")]
+    own = [each for each in _below(Answer) if each.__module__.startswith("blaaiz_async.")]
+    classes = [each for each in own if "__attrs_attrs__" in each.__dict__]  # not what their readers make them from
     assert len(classes) > 100
     for cls in classes:
         codec.record_reader(cls)
