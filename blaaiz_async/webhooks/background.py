@@ -110,7 +110,7 @@ class Background:
             outcome = await self._handling.handle(event)
             delay = min(FIRST_DELAY * 2 ** min(waiting.attempts - 1, 20), LONGEST_DELAY)
             done = outcome.is_final
-            log.debug("%r from the queue, attempt %d: %s", event, waiting.attempts, outcome.value)
+            log.debug("%r from the queue, attempt %d: %s", event, waiting.attempts, outcome)
             if outcome is Outcome.NO_HANDLER:  # whoever put it there had one: another version, or another app
                 log.error("%r has no handler in this process, and waits in the queue for one that has it", event)
                 delay = min(delay, ELSEWHERE_DELAY)

@@ -20,12 +20,13 @@ from blaaiz_async.core.background import DeadlinePassedError, on_asyncio, within
 from blaaiz_async.errors import ConfigurationError
 from blaaiz_async.webhooks.event import Event, UnknownEvent, event_classes
 from blaaiz_async.webhooks.reading import event_class
-from blaaiz_async.webhooks.seen import MemorySeenStore, SeenStore
+from blaaiz_async.webhooks.seen import Memory, SeenStore
 
 E = TypeVar("E", bound=Event)
 F = TypeVar("F", bound=Event)
 G = TypeVar("G", bound=Event)
 H = TypeVar("H", bound=Event)
+T = TypeVar("T")
 
 Handler = Callable[[E], Awaitable[object] | None]
 """Does what an event asks for. Raising means that it couldn't, and the event comes again; only SystemExit and
@@ -121,9 +122,10 @@ class Handlers:
     def matching(self, event: Event) -> Sequence[_Entry]:
         """Return what handles this event, in order."""
         kind = type(event)
-        if kind not in self._matching:
-            self._matching[kind] = [each for each in self._entries if issubclass(kind, each.kinds)]
-        return self._matching[kind]
+        matching = self._matching.get(kind)
+        if matching is None:
+            matching = self._matching[kind] = [each for each in self._entries if issubclass(kind, each.kinds)]
+        return matching
 
     def takes(self, event: Event) -> bool:
         """Tell whether anything here handles this event, or would if its payload fitted."""
@@ -152,6 +154,9 @@ class Outcome(Enum):
 
     __hash__ = object.__hash__  # an enum's own is a call into Python
 
+    def __str__(self) -> str:
+        return str(self.value)
+
     @property
     def is_final(self) -> bool:
         """Whether there is nothing left to do; what has no handler here may have one in another process."""
@@ -163,19 +168,18 @@ class Handling:
 
     Args:
         handlers: What to run.
-        seen: Remembers what was handled.
+        seen: Remembers what was handled; None for this process's memory.
         deadline: Seconds after which the handlers of an event are cancelled, which counts as a failure.
     """
 
-    def __init__(self, handlers: Handlers, seen: SeenStore, *, deadline: float) -> None:
+    def __init__(self, handlers: Handlers, seen: SeenStore | None, *, deadline: float) -> None:
         self.handlers = handlers
         self.lease = deadline + GRACE
         self._seen = seen
-        self._never_waits = type(seen) is MemorySeenStore
+        self._memory = Memory()
+        """What was handled here and no store knows of: all of it without a store, else what a failing one didn't take."""
         self._under_way: set[str] = set()
         """What is handled here at this moment, whatever the store's clock says of its lease."""
-        self._unremembered = MemorySeenStore()
-        """What was handled here while the store failed."""
         self._deadline = deadline
         self._owner, self._number = secrets.token_hex(8), itertools.count()
 
@@ -186,80 +190,95 @@ class Handling:
             log.info("no handler for %r", event)
             return Outcome.NO_HANDLER
         # A digest is for what leaves the process: no platform's id stands in a file or in Redis.
-        key = event.dedupe_key if self._never_waits else key_of(event)
-        owner = f"{self._owner}:{next(self._number)}"
+        key = event.dedupe_key if self._seen is None else key_of(event)
         if key in self._under_way:
             return Outcome.RUNNING
         self._under_way.add(key)
+        try:
+            if key in self._memory:
+                await self._remember(key, event)  # the store may take it now
+                return Outcome.SEEN
+            if self._seen is not None:
+                return await self._attempt_if_claimed(event, key, matching, self._seen)
+            return await self._attempt(event, key, matching)
+        finally:
+            self._under_way.discard(key)
+
+    async def _attempt_if_claimed(self, event: Event, key: str, matching: Sequence[_Entry], seen: SeenStore) -> Outcome:
+        owner = f"{self._owner}:{next(self._number)}"
         outcome = Outcome.UNAVAILABLE
         try:
-            if not self._never_waits and await self._unremembered.is_done(key):
-                await self._remember(key, event)
-                outcome = Outcome.SEEN
-            elif (claim := await self._seen.claim(key, owner=owner, lease=self.lease)) != "new":
-                outcome = Outcome.SEEN if claim == "done" else Outcome.RUNNING
-            elif await within(self._deadline, self._run_each(event, key, matching)):
-                # From here on nothing may bring the handlers to run again.
-                await self._remember(key, event)
-                outcome = Outcome.HANDLED
+            claim = await seen.claim(key, owner=owner, lease=self.lease)
+            if claim == "new":
+                outcome = await self._attempt(event, key, matching)
             else:
-                outcome = Outcome.FAILED
-        except DeadlinePassedError:
-            log.error("%r wasn't handled within %g s and has to come again", event, self._deadline)  # noqa: TRY400  # no trace
-            outcome = Outcome.FAILED
+                outcome = Outcome.SEEN if claim == "done" else Outcome.RUNNING
         except Exception as error:  # noqa: BLE001  # a store of any kind may fail in any way
             log.error("the seen store failed, so %r has to come again: %s", event, _where(error))  # noqa: TRY400  # no values
         finally:
-            self._under_way.discard(key)
             if outcome in (Outcome.FAILED, Outcome.UNAVAILABLE):
-                await self._release(key, owner)
+                await self._release(key, owner, seen)
         return outcome
 
-    async def _run_each(self, event: Event, key: str, matching: Sequence[_Entry]) -> bool:
-        """Run the handlers until one fails, and tell whether none did."""
+    async def _attempt(self, event: Event, key: str, matching: Sequence[_Entry]) -> Outcome:
+        """Run the handlers until one fails, and remember the event if none did."""
         passed_by = self.handlers.passed_by(event)
-        ends = monotonic() + self._deadline if len(matching) > 1 else None
+        several = bool(len(matching) > 1 or passed_by)
+        ends = monotonic() + self._deadline if several else None
         for each in matching:
-            if ends is not None and monotonic() >= ends:  # the one before swallowed its cancellation
-                raise DeadlinePassedError
-            # Also of one alone: it may have succeeded beside another that failed then and is gone since.
             mark = f"{key}:{each.mark}"
-            if await self._seen.is_done(mark) or (not self._never_waits and await self._unremembered.is_done(mark)):
+            # With a store also of one alone: it may have succeeded beside another that failed then and is gone since.
+            if (several or self._seen is not None) and await self._was_done(mark):
                 continue
+            left = self._deadline if ends is None else ends - monotonic()
+            if left <= 0:  # the one before swallowed its cancellation
+                return self._too_late(event)
             try:
                 # A plain function has done its work when it returns: to await that would fail, and repeat the work.
                 work: Any = each.handler(event)
                 if inspect.isawaitable(work):
-                    work = await work
+                    work = await within(left, work if inspect.iscoroutine(work) else _result_of(work))
                 if work is not None and _is_unstarted(work):
                     kind = type(cast("object", work)).__name__
                     log.error("the handler %s did nothing on %r: it returned a %s; await it inside", each.name, event, kind)
-                    return False
+                    return Outcome.FAILED
+            except DeadlinePassedError:
+                return self._too_late(event)
             except BaseException as error:  # whatever it was, the event comes again; and its words must reach no log
                 if _is_for_more(error):
                     raise
                 log.error("the handler %s failed on %r: %s", each.name, event, _where(error))  # noqa: TRY400  # no values
-                return False
-            if len(matching) > 1 or passed_by:  # else the event's own mark, which comes next, says it
+                return Outcome.FAILED
+            if several:  # of one alone the event's own mark, which comes next, says it
                 await self._remember(mark, event)
         if passed_by:
             names = ", ".join(each.name for each in passed_by)
             log.error("%r has another shape than documented, so %s can't take it; handle UnknownEvent too", event, names)
-        return not passed_by
+            return Outcome.FAILED
+        # From here on nothing may bring the handlers to run again.
+        await self._remember(key, event)
+        return Outcome.HANDLED
 
-    def _remember(self, key: str, event: Event) -> Awaitable[None]:
+    def _too_late(self, event: Event) -> Outcome:
+        log.error("%r wasn't handled within %g s and has to come again", event, self._deadline)
+        return Outcome.FAILED
+
+    async def _was_done(self, key: str) -> bool:
+        return key in self._memory or (self._seen is not None and await self._seen.is_done(key))
+
+    async def _remember(self, key: str, event: Event) -> None:
         """Remember: neither a cancellation nor a failing store may bring a handler to run again."""
-        # Between the steps of what never waits nothing can come.
-        return self._seen.done(key) if self._never_waits else self._remember_surely(key, event)
+        self._memory.add(key)
+        if self._seen is not None:
+            await self._tell(self._seen, key, event)
 
-    async def _remember_surely(self, key: str, event: Event) -> None:
-        await self._unremembered.done(key)
+    async def _tell(self, seen: SeenStore, key: str, event: Event) -> None:
         cancellation: BaseException | None = None
         with anyio.move_on_after(_REMEMBER_SECONDS, shield=True) as limit:
             for wait in (*_AGAIN_AFTER, None):
                 try:
-                    await self._seen.done(key)
-                    self._unremembered.forget(key)
+                    await seen.done(key)
+                    self._memory.forget(key)
                     break
                 except Exception as error:  # noqa: BLE001  # a store of any kind may fail in any way
                     if wait is None:
@@ -282,11 +301,11 @@ class Handling:
         if cancellation is not None:
             raise cancellation
 
-    async def _release(self, key: str, owner: str) -> None:
+    async def _release(self, key: str, owner: str, seen: SeenStore) -> None:
         # Also what was claimed while the answer was lost, or while the task was cancelled.
         with anyio.move_on_after(_RELEASE_SECONDS, shield=True) as limit:
             try:
-                await self._seen.release(key, owner=owner)
+                await seen.release(key, owner=owner)
             except Exception as error:  # noqa: BLE001  # then the claim lapses by itself
                 log.warning("a claim can't be given back and lapses in %g s: %s", self.lease, _where(error))
         if limit.cancelled_caught:
@@ -306,6 +325,10 @@ def _takes_one(handler: object) -> bool:
     except TypeError:
         return False
     return True
+
+
+async def _result_of(work: Awaitable[T]) -> T:
+    return await work
 
 
 def _is_unstarted(work: object) -> bool:

@@ -22,8 +22,8 @@ from blaaiz_async.errors import ConfigurationError, WebhookVerificationError
 from blaaiz_async.webhooks.background import Background
 from blaaiz_async.webhooks.event import Event
 from blaaiz_async.webhooks.handling import Handlers, Handling, Outcome
-from blaaiz_async.webhooks.reading import ONCE
-from blaaiz_async.webhooks.seen import MemorySeenStore, SeenStore
+from blaaiz_async.webhooks.reading import ONCE, read_event
+from blaaiz_async.webhooks.seen import SeenStore
 from blaaiz_async.webhooks.sqlite import DeliveryQueue, SqliteSeenStore
 from blaaiz_async.webhooks.verifier import SIGNATURE_HEADER, TIMESTAMP_HEADER, WebhookVerifier
 
@@ -40,6 +40,8 @@ SHUTDOWN = 10.0
 
 _AT_ONCE = 0.001
 """Seconds; what took longer is answered before anything else is handled."""
+_LOOK_EVERY = 64
+"""Where so many deliveries have come one by one, only each 64th looks whether others come with it."""
 _SIGNATURE, _TIMESTAMP = SIGNATURE_HEADER.encode(), TIMESTAMP_HEADER.encode()
 
 _Response = tuple[int, tuple[tuple[bytes, bytes], ...]]
@@ -75,17 +77,21 @@ class WebhookApp:
         self._background = background
         self._max_body = max_body
         self._working = False
+        self._begun = 0
+        """Requests so far."""
+        self._alone = 0
+        """Deliveries since one was seen to come together with others."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer a request, or live through the server's lifespan."""
         if scope["type"] == "http":
-            began = monotonic()
+            self._begun += 1
+            look = self._alone < _LOOK_EVERY or not self._begun % _LOOK_EVERY
+            began = monotonic() if look else 0.0
             response = await self._take(scope, receive)
             if response is not None:
-                if monotonic() - began < _AT_ONCE:
-                    # What came together is handled before any of it is answered: handling many in a row, and then
-                    # answering many in a row, keeps the code of each in the processor's caches.
-                    await turn()
+                if look and monotonic() - began < _AT_ONCE:
+                    await self._let_others_begin()
                 await _send(send, response)
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
@@ -131,6 +137,15 @@ class WebhookApp:
         if failure is not None:
             raise failure
 
+    async def _let_others_begin(self) -> None:
+        """Handle what came together before any of it is answered.
+
+        Handling many in a row, and then answering many in a row, keeps the code of each in the processor's caches.
+        """
+        begun = self._begun
+        await turn()
+        self._alone = 0 if self._begun > begun else self._alone + 1
+
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
         async with self.working():
@@ -144,9 +159,8 @@ class WebhookApp:
             return _NOT_POST
         headers: dict[bytes, bytes] = dict(scope["headers"])
         length = headers.get(b"content-length", b"")
-        announced = int(length[:20]) if length.isdigit() else 0
         try:
-            body = await within(DEADLINE, _read(receive, self._max_body, announced=announced))
+            body = await within(DEADLINE, _read(receive, self._max_body, announced=length))
         except _TooLongError:
             log.warning("a delivery was refused: it has more than %d bytes", self._max_body)
             return _TOO_LONG
@@ -155,19 +169,17 @@ class WebhookApp:
             return _TOO_SLOW
         if body is None:
             return None
-        given = {
-            SIGNATURE_HEADER: headers.get(_SIGNATURE, b"").decode("latin-1"),
-            TIMESTAMP_HEADER: headers.get(_TIMESTAMP, b"").decode("latin-1"),
-        }
+        signature, timestamp = headers.get(_SIGNATURE, b""), headers.get(_TIMESTAMP, b"")
         try:
-            event = self._verifier.receive(body, given)
+            event = read_event(body, self._verifier.verify_raw(body, signature=signature, timestamp=timestamp))
         except WebhookVerificationError as error:
             log.warning("a delivery was refused: %s", error)
             return _REFUSED
         outcome = Outcome.FAILED
         try:
             outcome = await self._handle(event, body)
-            log.debug("%r: %s", event, outcome.value)
+            if log.isEnabledFor(logging.DEBUG):
+                log.debug("%r: %s", event, outcome)
         finally:  # also when the server stops and cancels it
             response = _RESPONSES[outcome]
             if response is not _DONE and outcome is not Outcome.RUNNING and event.name.startswith(ONCE):
@@ -207,7 +219,7 @@ def webhook_app(
         handlers: What to do with which events. What has no handler is answered 204, or it would come again and again; what
             would have one if it had the documented shape fails and comes again, unless UnknownEvent is handled.
         seen: Remembers what was handled: a `SqliteSeenStore` for the processes of one host, a `RedisSeenStore` for many
-            hosts. By default a `MemorySeenStore`, or with a queue a `SqliteSeenStore` in its file.
+            hosts. By default this process's memory, or with a queue a `SqliteSeenStore` in its file.
         queue: Keeps what is answered and not handled yet.
         deadline: Seconds after which the handlers of an event are cancelled, and the event comes again; a handler must not
             outlast its cancellation by 30 s. By default 25, and 300 with a queue.
@@ -221,9 +233,7 @@ def webhook_app(
     if not deadline > 0 or not max_body > 0:
         raise ConfigurationError("webhook_app: deadline (seconds) and max_body (bytes) must be above zero")
     own = SqliteSeenStore(queue.path) if seen is None and queue is not None else None
-    if seen is None:
-        seen = MemorySeenStore() if own is None else own
-    handling = Handling(handlers, seen, deadline=deadline)
+    handling = Handling(handlers, own if seen is None else seen, deadline=deadline)
     background = None if queue is None else Background(queue, handling, own=own)
     return WebhookApp(verifier, handling, background=background, max_body=max_body)
 
@@ -232,9 +242,9 @@ class _TooLongError(Exception):
     """More came than may come."""
 
 
-async def _read(receive: Receive, most: int, *, announced: int) -> bytes | None:
+async def _read(receive: Receive, most: int, *, announced: bytes) -> bytes | None:
     """Read the whole body; None when the caller left first. However it is sent, no more than `most` bytes are kept."""
-    if announced > most:
+    if announced.isdigit() and int(announced[:20]) > most:
         raise _TooLongError
     parts: list[bytes] = []  # joined once: whoever sends it in tiny parts makes nobody copy it again and again
     length = 0

@@ -19,7 +19,7 @@ Claim = Literal["new", "running", "done"]
 
 
 class SeenStore(Protocol):
-    """Where it is remembered what was handled. Keys are digests, which tell nothing about an event, for all but memory."""
+    """Where it is remembered what was handled. Keys are digests, which tell nothing about an event."""
 
     async def claim(self, key: str, *, owner: str, lease: float) -> Claim:
         """Take a key for `lease` seconds, if nobody has it and it isn't done."""
@@ -36,8 +36,41 @@ class SeenStore(Protocol):
         """Give a key back. It changes nothing if `owner` doesn't have it, or no more."""
 
 
+class Memory:
+    """What was handled, as far as this process knows.
+
+    Args:
+        keep: Seconds for which a handled event is remembered.
+        most: How many are remembered at most; the oldest go first.
+        clock: Tells the time as seconds that never go back.
+    """
+
+    def __init__(self, *, keep: float = KEEP, most: int = 100_000, clock: Callable[[], float] = time.monotonic) -> None:
+        self._keep = keep
+        self._most = most
+        self._clock = clock
+        self._until: OrderedDict[str, float] = OrderedDict()
+        """Oldest first. A plain dict steps over all it has lost to find its first."""
+
+    def __contains__(self, key: str) -> bool:
+        now = self._clock()
+        return self._until.get(key, now) > now
+
+    def add(self, key: str) -> None:
+        """Remember a key."""
+        until, now = self._until, self._clock()
+        until[key] = now + self._keep
+        until.move_to_end(key)
+        while until and (len(until) > self._most or next(iter(until.values())) <= now):
+            until.popitem(last=False)
+
+    def forget(self, key: str) -> None:
+        """Forget a key, if it is there."""
+        self._until.pop(key, None)
+
+
 class MemorySeenStore:
-    """Remembers in this process only: a restart forgets, and what comes again after it is handled again.
+    """Remembers in this process only, for all that share it: a restart forgets, and what comes again then is handled again.
 
     Args:
         keep: Seconds for which a handled event is remembered.
@@ -46,19 +79,16 @@ class MemorySeenStore:
     """
 
     def __init__(self, *, keep: float = KEEP, most: int = 100_000, clock: Callable[[], float] = time.monotonic) -> None:
-        self._keep = keep
-        self._most = most
         self._clock = clock
-        self._done: OrderedDict[str, float] = OrderedDict()
-        """Until when, oldest first. A plain dict steps over all it has lost to find its first."""
+        self._done = Memory(keep=keep, most=most, clock=clock)
         self._claims: dict[str, tuple[str, float]] = {}
         """Whose, and until when."""
 
     async def claim(self, key: str, *, owner: str, lease: float) -> Claim:
         """Take a key for `lease` seconds, if nobody has it and it isn't done."""
-        now = self._clock()
-        if self._done.get(key, now) > now:
+        if key in self._done:
             return "done"
+        now = self._clock()
         held = self._claims.get(key)
         if held is not None and held[1] > now:
             return "running"
@@ -67,21 +97,12 @@ class MemorySeenStore:
 
     async def done(self, key: str) -> None:
         """Remember a key as handled, whoever has it."""
-        now = self._clock()
         self._claims.pop(key, None)
-        self._done[key] = now + self._keep
-        self._done.move_to_end(key)
-        while self._done and (len(self._done) > self._most or next(iter(self._done.values())) <= now):
-            self._done.popitem(last=False)
+        self._done.add(key)
 
     async def is_done(self, key: str) -> bool:
         """Tell whether a key was handled."""
-        now = self._clock()
-        return self._done.get(key, now) > now
-
-    def forget(self, key: str) -> None:
-        """Forget that a key was handled."""
-        self._done.pop(key, None)
+        return key in self._done
 
     async def release(self, key: str, *, owner: str) -> None:
         """Give a key back. It changes nothing if `owner` doesn't have it, or no more."""

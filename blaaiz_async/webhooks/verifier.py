@@ -4,7 +4,7 @@ import hmac
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast, final
 
 from blaaiz_async.errors import ConfigurationError, WebhookVerificationError
 from blaaiz_async.webhooks.reading import read_event
@@ -22,6 +22,7 @@ _NO_HEADERS = (
 )
 
 
+@final
 class WebhookVerifier:
     """Verifies deliveries and reads them.
 
@@ -67,8 +68,7 @@ class WebhookVerifier:
                 the body isn't a JSON object. The text says which, and shows nothing of the delivery.
             ConfigurationError: The body or the headers are given in another form.
         """
-        if type(body) is not bytes:
-            body = _bytes(body)
+        body = _bytes(body)
         return read_event(body, self.verify(body, headers))
 
     def verify(self, body: bytes | str, headers: Mapping[str, str]) -> datetime:
@@ -91,14 +91,20 @@ class WebhookVerifier:
                 signature, timestamp = _in_any_case(headers)
         except AttributeError:
             raise ConfigurationError(_NO_HEADERS) from None
-        if not isinstance(cast("object", signature), str) or not isinstance(cast("object", timestamp), str):
-            raise ConfigurationError(_NO_HEADERS)
+        return self.verify_raw(_bytes(body), signature=_encoded(signature), timestamp=_encoded(timestamp))
+
+    def verify_raw(self, body: bytes, *, signature: bytes, timestamp: bytes) -> datetime:
+        """Verify a delivery as `verify` does, given the headers' values as ASGI has them; empty where there is none."""
+        if not signature or not timestamp:
+            missing = [name for name, value in ((SIGNATURE_HEADER, signature), (TIMESTAMP_HEADER, timestamp)) if not value]
+            raise WebhookVerificationError(f"the delivery has no {' and no '.join(missing)} header")
         now = self._clock()
-        if not self.has_signed(body, signature=signature, timestamp=timestamp):
+        if not self._has_signed(body, signature, timestamp):
             raise WebhookVerificationError(
                 "the signature doesn't match: another secret, another timestamp, or not the bytes that were signed"
             )
-        self._check_age(timestamp, now)
+        if self._tolerance is not None:
+            _check_age(timestamp, now, self._tolerance)
         return datetime.fromtimestamp(now, UTC)
 
     def has_signed(self, body: bytes | str, *, signature: str, timestamp: str) -> bool:
@@ -112,13 +118,12 @@ class WebhookVerifier:
         Raises:
             ConfigurationError: The body is given in another form.
         """
-        if type(body) is not bytes:
-            body = _bytes(body)
-        if "." in timestamp:
+        return self._has_signed(_bytes(body), _encoded(signature), _encoded(timestamp))
+
+    def _has_signed(self, body: bytes, signature: bytes, timestamp: bytes) -> bool:
+        if b"." in timestamp:
             return False  # the dot ends the timestamp: past it, a part of the body could pass for a part of the timestamp
-        # Headers may hold anything at all: whatever can be in a str has bytes of its own here, and none raises.
-        received = signature.lower().encode("utf-8", "surrogatepass")
-        signed = timestamp.encode("utf-8", "surrogatepass") + b"." + body
+        received, signed = signature.lower(), timestamp + b"." + body
         fits = False
         for keyed in self._keyed:  # all of them, so that the time taken doesn't tell which one fits
             mac = keyed.copy()  # a key is hashed as long as a short body is
@@ -126,20 +131,28 @@ class WebhookVerifier:
             fits |= hmac.compare_digest(mac.hexdigest().encode(), received)
         return fits
 
-    def _check_age(self, timestamp: str, now: float) -> None:
-        if self._tolerance is None:
-            return
-        if not (timestamp.isascii() and timestamp.isdigit() and len(timestamp) <= 15):
-            raise WebhookVerificationError(f"{TIMESTAMP_HEADER} isn't a number of Unix seconds")
-        age = now - int(timestamp)
-        if abs(age) > self._tolerance:
-            raise WebhookVerificationError(
-                f"the delivery was signed {abs(age):.0f} s {'ago' if age > 0 else 'ahead of now'}, and the tolerance is "
-                f"{self._tolerance:g} s; if it is fresh, set this machine's clock right"
-            )
+
+def _check_age(timestamp: bytes, now: float, tolerance: float) -> None:
+    if not (timestamp.isdigit() and len(timestamp) <= 15):
+        raise WebhookVerificationError(f"{TIMESTAMP_HEADER} isn't a number of Unix seconds")
+    age = now - int(timestamp)
+    if abs(age) > tolerance:
+        raise WebhookVerificationError(
+            f"the delivery was signed {abs(age):.0f} s {'ago' if age > 0 else 'ahead of now'}, and the tolerance is "
+            f"{tolerance:g} s; if it is fresh, set this machine's clock right"
+        )
+
+
+def _encoded(value: object) -> bytes:
+    if not isinstance(value, str):
+        raise ConfigurationError(_NO_HEADERS)
+    # Headers may hold anything at all: whatever can be in a str has bytes of its own here, and none raises.
+    return value.encode("utf-8", "surrogatepass")
 
 
 def _bytes(body: object) -> bytes:
+    if type(body) is bytes:
+        return body
     if isinstance(body, str):
         # Whatever can be in a str has bytes of its own; half a surrogate pair was never signed.
         return body.encode("utf-8", "surrogatepass")
@@ -152,6 +165,4 @@ def _in_any_case(headers: Mapping[str, str]) -> tuple[str, str]:
     if any(isinstance(cast("object", name), bytes) for name in headers):
         raise ConfigurationError(_NO_HEADERS)
     given = {name.lower(): value for name, value in headers.items()}
-    if missing := [name for name in (SIGNATURE_HEADER, TIMESTAMP_HEADER) if not given.get(name)]:
-        raise WebhookVerificationError(f"the delivery has no {' and no '.join(missing)} header")
-    return given[SIGNATURE_HEADER], given[TIMESTAMP_HEADER]
+    return given.get(SIGNATURE_HEADER) or "", given.get(TIMESTAMP_HEADER) or ""

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import functools
+import itertools
 import json
 import logging
 import math
@@ -41,6 +42,7 @@ from blaaiz_async.webhooks import (
     receiver,
     webhook_app,
 )
+from blaaiz_async.webhooks.handling import key_of
 from tests.webhooks.deliveries import Delivery, Work, delivery, genuine, send, send_all, storm
 from tests.webhooks.payloads import SECRET
 from tests.webhooks.test_verifier import signed, verifier
@@ -54,9 +56,11 @@ def app_with(handler: Callable[[Any], Awaitable[object]], **options: Any) -> Web
     return webhook_app(verifier(), handlers, **options)
 
 
-@pytest.fixture(params=["memory", "sqlite", "redis"])
-async def seen(request: pytest.FixtureRequest, tmp_path: Path, anyio_backend_name: str) -> AsyncIterator[SeenStore]:
-    if request.param == "memory":
+@pytest.fixture(params=["none", "memory", "sqlite", "redis"])
+async def seen(request: pytest.FixtureRequest, tmp_path: Path, anyio_backend_name: str) -> AsyncIterator[SeenStore | None]:
+    if request.param == "none":
+        yield None
+    elif request.param == "memory":
         yield MemorySeenStore()
     elif request.param == "sqlite":
         async with SqliteSeenStore(tmp_path / "seen.sqlite") as store:
@@ -69,7 +73,7 @@ async def seen(request: pytest.FixtureRequest, tmp_path: Path, anyio_backend_nam
 
 
 async def test_each_event_is_handled_to_success_once_and_nothing_forged_is(
-    seen: SeenStore, anyio_backend_name: str, caplog: pytest.LogCaptureFixture
+    seen: SeenStore | None, anyio_backend_name: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL, "blaaiz_async")  # a thousand failures are meant
     # The disk is slow, and the event loops differ in nothing here: a tenth is enough for the second.
@@ -84,7 +88,7 @@ async def test_each_event_is_handled_to_success_once_and_nothing_forged_is(
     assert statuses[True, 503] > count // 100
 
 
-async def test_a_repeat_is_told_to_come_again_while_the_first_is_under_way_and_is_done_after(seen: SeenStore) -> None:
+async def test_a_repeat_is_told_to_come_again_while_the_first_is_under_way_and_is_done_after(seen: SeenStore | None) -> None:
     began, go, handled = anyio.Event(), anyio.Event(), list[str]()
 
     async def handler(event: CustomerStatusChanged) -> None:
@@ -107,7 +111,7 @@ async def test_a_repeat_is_told_to_come_again_while_the_first_is_under_way_and_i
     assert ["e1"] == handled
 
 
-async def test_a_cancelled_handler_gives_its_claim_back(seen: SeenStore, anyio_backend_name: str) -> None:
+async def test_a_cancelled_handler_gives_its_claim_back(seen: SeenStore | None, anyio_backend_name: str) -> None:
     handler = Interrupted()
     app = app_with(handler, seen=seen)
     async with anyio.create_task_group() as tasks:
@@ -261,20 +265,29 @@ async def test_a_long_handling_is_answered_before_the_next_begins() -> None:
 
 async def test_what_comes_together_is_handled_before_any_of_it_is_answered(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(receiver, "_AT_ONCE", math.inf)
-    steps = list[str]()
+    steps, number = list[str](), itertools.count()
 
     async def handler(event: CustomerStatusChanged) -> None:
         steps.append("handled")
 
-    async def one(number: int) -> None:
-        await send(app, delivery(f"e{number}"))
+    async def one() -> None:
+        await send(app, delivery(f"e{next(number)}"))
         steps.append("answered")
 
+    async def together(many: int) -> list[str]:
+        steps.clear()
+        async with anyio.create_task_group() as tasks:
+            for _ in range(many):
+                tasks.start_soon(one)
+        return [*steps]
+
     app = app_with(handler)
-    async with anyio.create_task_group() as tasks:
-        for number in range(3):
-            tasks.start_soon(one, number)
-    assert ["handled"] * 3 + ["answered"] * 3 == steps
+    assert ["handled"] * 3 + ["answered"] * 3 == await together(3)
+    for _ in range(100):
+        await one()
+    assert ["handled", "answered"] * 3 == await together(3)  # since all have come one by one, nobody waits for others
+    await together(100)
+    assert ["handled"] * 3 + ["answered"] * 3 == await together(3)
 
 
 async def test_a_store_that_takes_too_long_is_not_mistaken_for_a_handler_that_does(caplog: pytest.LogCaptureFixture) -> None:
@@ -304,7 +317,7 @@ async def test_a_killed_process_loses_its_claim_when_the_lease_lapses_and_not_be
     work = Work(1, failing=0.0)
     app = app_with(work, seen=seen, deadline=10.0)
     one = delivery("e1")
-    key = verifier().receive(one.body, one.headers).dedupe_key  # in memory it is no digest
+    key = key_of(verifier().receive(one.body, one.headers))
     assert "new" == await seen.claim(key, owner="the dead", lease=app._handling.lease)
     now[0] = 39.9
     assert 503 == await send(app, one)
@@ -313,7 +326,7 @@ async def test_a_killed_process_loses_its_claim_when_the_lease_lapses_and_not_be
     assert {"e1": 1} == work.done
 
 
-async def test_every_matching_handler_runs_in_order_and_what_succeeded_is_not_run_again(seen: SeenStore) -> None:
+async def test_every_matching_handler_runs_in_order_and_what_succeeded_is_not_run_again(seen: SeenStore | None) -> None:
     handlers, ran, failing = Handlers(), list[str](), [True]
 
     @handlers.on(Event)
@@ -339,7 +352,8 @@ async def test_every_matching_handler_runs_in_order_and_what_succeeded_is_not_ru
     assert ["first", "second", "second", "third"] == ran
 
 
-async def test_what_succeeded_beside_a_handler_that_is_gone_since_is_not_run_again(seen: SeenStore) -> None:
+@pytest.mark.parametrize("seen", ["memory", "sqlite", "redis"], indirect=True)
+async def test_what_succeeded_beside_a_handler_that_is_gone_since_is_not_run_again(seen: SeenStore | None) -> None:
     ran = list[str]()
 
     async def pays(event: Event) -> None:
