@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -24,16 +25,19 @@ _SHOWN = ("operation", "method", "path", "status", "at", "customer_id", "fault")
 def control_app(sandbox: Sandbox) -> Starlette:
     """Make the app that answers below `/_sandbox/`."""
     endpoints = _Endpoints(sandbox)
-    return Starlette(
-        routes=[
-            Route("/_sandbox/journal", endpoints.journal, methods=["GET"]),
-            Route("/_sandbox/journal", endpoints.clear_journal, methods=["DELETE"]),
-            Route("/_sandbox/customers", endpoints.customers, methods=["GET"]),
-            Route("/_sandbox/faults", endpoints.add_fault, methods=["POST"]),
-            Route("/_sandbox/customers/{customer_id}/verdict", endpoints.decide, methods=["POST"]),
-            *control_events.routes(sandbox),
-        ]
-    )
+    routes = [
+        Route("/_sandbox/journal", endpoints.journal, methods=["GET"]),
+        Route("/_sandbox/journal", endpoints.clear_journal, methods=["DELETE"]),
+        Route("/_sandbox/customers", endpoints.customers, methods=["GET"]),
+        Route("/_sandbox/faults", endpoints.add_fault, methods=["POST"]),
+        Route("/_sandbox/customers/{id}/verdict", endpoints.decide, methods=["POST"]),
+        *control_events.routes(sandbox),
+    ]
+
+    async def index(_: Request) -> Response:
+        return JSONResponse([_described(each) for each in routes])
+
+    return Starlette(routes=[Route("/_sandbox/", index, methods=["GET"]), *routes])
 
 
 class _Endpoints:
@@ -55,7 +59,11 @@ class _Endpoints:
         return JSONResponse([_brief(each) for each in self._sandbox.customers])
 
     async def add_fault(self, request: Request) -> Response:
-        """Plan a fault: `{"operation", "kind", "times"?, "status"?, "headers"?, "body"?, "seconds"?, "before"?}`."""
+        """Plan a fault: `{"operation", "kind", "times"?, "status"?, "headers"?, "body"?, "seconds"?, "before"?}`.
+
+        An operation is named as in the journal, such as customers_create; the kinds are before_commit, after_commit, status,
+        truncated, hang and not_json, and `Fault` tells what each does.
+        """
         try:
             asked: dict[str, Any] = await request.json()
             self._sandbox.faults.add(str(asked["operation"]), _fault(asked), int(asked.get("times", 1)))
@@ -73,7 +81,7 @@ class _Endpoints:
             return _wrong(f"A verdict needs an outcome, VERIFIED or REJECTED: {wrong!r}")
         try:
             self._sandbox.decide(
-                request.path_params["customer_id"],
+                request.path_params["id"],
                 asked["outcome"],
                 comments=asked.get("comments", ()),
                 owners=asked.get("owners"),
@@ -82,6 +90,11 @@ class _Endpoints:
         except KeyError:
             return JSONResponse({"message": "Customer not found"}, status_code=404)
         return Response(status_code=204)
+
+
+def _described(route: Route) -> dict[str, str]:
+    (method,) = (route.methods or set()) - {"HEAD"}
+    return {"call": f"{method} {route.path}", "does": inspect.getdoc(route.endpoint) or ""}
 
 
 def _brief(customer: dict[str, Any]) -> dict[str, Any]:

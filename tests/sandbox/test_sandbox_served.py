@@ -7,7 +7,7 @@ import httpx
 import pytest
 import trustme
 
-from blaaiz_async.sandbox import Fault, Sandbox, running
+from blaaiz_async.sandbox import Fault, FaultKind, Sandbox, running
 from tests.sandbox.sandbox_checking import BUSINESS, CUSTOMER, INDIVIDUAL, Caller
 
 if TYPE_CHECKING:
@@ -116,6 +116,16 @@ async def test_a_caller_who_gives_up_while_it_waits_has_had_its_effect() -> None
     with pytest.raises(httpx.ReadTimeout):
         await caller.http.post(CUSTOMER, json=INDIVIDUAL, timeout=0.01)
     assert len(sandbox.customers) == 1
+
+
+async def test_a_served_sandbox_tells_what_it_takes(client: httpx.AsyncClient) -> None:
+    told = {each["call"]: each["does"] for each in (await client.get("/_sandbox/")).json()}
+    assert all(told.values())
+    assert all(kind in told["POST /_sandbox/faults"] for kind in FaultKind)
+    for call in told:
+        method, path = call.split()
+        answer = await client.request(method, path.format(id="none"), json={})
+        assert answer.status_code in {200, 204, 422} or "ot found" in answer.json()["message"], call
 
 
 async def test_a_served_sandbox_is_steered_over_http(sandbox: Sandbox, client: httpx.AsyncClient) -> None:
