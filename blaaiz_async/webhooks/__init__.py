@@ -72,7 +72,7 @@ if TYPE_CHECKING:
     from blaaiz_async.webhooks.reading import read_event
     from blaaiz_async.webhooks.receiver import WebhookApp, webhook_app
     from blaaiz_async.webhooks.seen import Claim, MemorySeenStore, SeenStore
-    from blaaiz_async.webhooks.sqlite import DeliveryQueue, SqliteSeenStore
+    from blaaiz_async.webhooks.sqlite import DeliveryQueue, SqliteSeenStore, Waiting
     from blaaiz_async.webhooks.verifier import WebhookVerifier
 
 __all__ = [
@@ -136,6 +136,7 @@ __all__ = [
     "VirtualAccountReady",
     "VirtualAccountRefused",
     "VirtualAccountRejected",
+    "Waiting",
     "WebhookApp",
     "WebhookVerifier",
     "read_event",
@@ -150,7 +151,7 @@ _ROOMS = {
     "reading": ("read_event",),
     "receiver": ("WebhookApp", "webhook_app"),
     "seen": ("Claim", "MemorySeenStore", "SeenStore"),
-    "sqlite": ("DeliveryQueue", "SqliteSeenStore"),
+    "sqlite": ("DeliveryQueue", "SqliteSeenStore", "Waiting"),
     "verifier": ("WebhookVerifier",),
     "events.money": (
         *("CollectionCompleted", "CollectionEvent", "CollectionExpired", "CollectionFailed"),

@@ -8,7 +8,6 @@ from anyio.abc import TaskStatus
 
 from blaaiz_async.webhooks.event import Event
 from blaaiz_async.webhooks.handling import Handling, Outcome, key_of
-from blaaiz_async.webhooks.reading import read_event
 from blaaiz_async.webhooks.sqlite import DeliveryQueue, SqliteSeenStore, Waiting
 
 AT_ONCE = 16
@@ -106,7 +105,7 @@ class Background:
         delay = 0.0  # a shutdown while it is handled: whoever comes next takes it up at once
         done = False
         try:
-            event = read_event(waiting.body, waiting.received_at)
+            event = waiting.event
             outcome = await self._handling.handle(event)
             delay = min(FIRST_DELAY * 2 ** min(waiting.attempts - 1, 20), LONGEST_DELAY)
             done = outcome.is_final

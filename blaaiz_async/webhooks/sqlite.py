@@ -8,18 +8,22 @@ import os
 import sqlite3
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import anyio.to_thread
 from anyio.lowlevel import RunVar
 from attrs import field, frozen
 
 from blaaiz_async.errors import ConfigurationError
+from blaaiz_async.webhooks.reading import read_event
 from blaaiz_async.webhooks.seen import KEEP, Claim
+
+if TYPE_CHECKING:
+    from blaaiz_async.webhooks.events.union import AnyEvent
 
 A = TypeVar("A")
 
@@ -44,7 +48,7 @@ create table if not exists delivery (
 _WAITING_INDEX = "create index if not exists delivery_due on delivery (due)"
 _TAKE = """
 update delivery set due = :until, attempts = attempts + 1
-where key = (select key from delivery where due <= :now order by due limit 1) returning key, body, received_at, attempts
+where key = (select key from delivery where due <= :now order by due limit 1) returning key, body, received_at, attempts, due
 """
 
 
@@ -203,6 +207,23 @@ class Waiting:
     received_at: datetime
     attempts: int
     """How often it was taken, this time included."""
+    due: datetime
+    """When it may be taken again."""
+
+    @property
+    def event(self) -> "AnyEvent":
+        """The event.
+
+        Raises:
+            WebhookVerificationError: The body can't be read. It could when it came: another version kept it.
+        """
+        return read_event(self.body, self.received_at)
+
+
+def _waiting(row: Sequence[Any]) -> Waiting:
+    key, body, received_at, attempts, due = row
+    at, again = (datetime.fromtimestamp(each, UTC) for each in (received_at, due))
+    return Waiting(key=key, body=body, received_at=at, attempts=attempts, due=again)
 
 
 class DeliveryQueue(_Closing):
@@ -239,9 +260,8 @@ class DeliveryQueue(_Closing):
 
     async def take(self, *, lease: float) -> Waiting | None:
         """Take the delivery that is due longest, for `lease` seconds; None if none is due."""
-        for key, body, received_at, attempts in await self._file.run(_TAKE, lambda: _lease(self._wall(), lease)):
-            at = datetime.fromtimestamp(received_at, UTC)
-            return Waiting(key=key, body=body, received_at=at, attempts=attempts)
+        for row in await self._file.run(_TAKE, lambda: _lease(self._wall(), lease)):
+            return _waiting(row)
         if self._dropped:
             self._dropped = not await self._file.empty_log()
         return None
@@ -254,6 +274,17 @@ class DeliveryQueue(_Closing):
         """Delete a delivery: it was handled."""
         await self._file.run("delete from delivery where key = ?", lambda: (key,))
         self._dropped = True  # the next one who finds nothing due empties the log
+
+    async def waiting(self, *, most: int = 100) -> list[Waiting]:
+        """List what waits, what was tried most often first, such as to find what fails again and again.
+
+        What you give up, `drop`: nobody else does, and the platform doesn't bring it again.
+        """
+        rows = await self._file.run(
+            "select key, body, received_at, attempts, due from delivery order by attempts desc, received_at limit ?",
+            lambda: (most,),
+        )
+        return [_waiting(row) for row in rows]
 
     async def size(self) -> int:
         """Count the deliveries that wait."""

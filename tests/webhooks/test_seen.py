@@ -5,7 +5,7 @@ import gc
 import sqlite3
 import stat
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +240,23 @@ async def test_a_waiting_delivery_is_one_takers_until_it_is_put_back_or_its_leas
         assert (2, 3) == (again and again.attempts, once_more and once_more.attempts)
         await queue.drop("k")
         assert 0 == await queue.size()
+
+
+async def test_what_fails_again_and_again_is_found_and_can_be_given_up(tmp_path: Path, clock: Clock) -> None:
+    async with DeliveryQueue(tmp_path / "queue.sqlite", wall=clock) as queue:
+        for number in range(3):
+            await queue.put(f"k{number}", delivery(f"e{number}").body, AT + timedelta(seconds=number))
+        await queue.take(lease=50.0)
+        await queue.put_back("k0", after=60.0)
+        clock.now += 20.0
+        await queue.take(lease=50.0)
+        waiting, now = await queue.waiting(), datetime.fromtimestamp(clock.now, UTC)
+        left = [(each.key, each.attempts, (each.due - now).total_seconds()) for each in waiting]
+        assert [("k0", 1, 40), ("k1", 1, 50), ("k2", 0, -20)] == left
+        assert ["e0", "e1", "e2"] == [each.event.payload["event_id"] for each in waiting]
+        assert waiting[:1] == await queue.waiting(most=1)
+        await queue.drop(waiting[0].key)
+        assert ["k1", "k2"] == [each.key for each in await queue.waiting()]
 
 
 async def test_the_queues_file_is_its_owners_alone_and_forgets_what_was_handled(tmp_path: Path) -> None:
