@@ -224,13 +224,13 @@ class Handling:
         """Run the handlers until one fails, and remember the event if none did."""
         passed_by = self.handlers.passed_by(event)
         several = bool(len(matching) > 1 or passed_by)
-        ends = monotonic() + self._deadline if several else None
+        ends = monotonic() + self._deadline
         for each in matching:
             mark = f"{key}:{each.mark}"
             # With a store also of one alone: it may have succeeded beside another that failed then and is gone since.
-            if (several or self._seen is not None) and await self._was_done(mark):
+            if (several or self._seen is not None) and await self._was_done(mark, ends):
                 continue
-            left = self._deadline if ends is None else ends - monotonic()
+            left = ends - monotonic()
             if left <= 0:  # the one before swallowed its cancellation
                 return self._too_late(event)
             try:
@@ -263,8 +263,10 @@ class Handling:
         log.error("%r wasn't handled within %g s and has to come again", event, self._deadline)
         return Outcome.FAILED
 
-    async def _was_done(self, key: str) -> bool:
-        return key in self._memory or (self._seen is not None and await self._seen.is_done(key))
+    async def _was_done(self, key: str, ends: float) -> bool:
+        if key in self._memory:
+            return True
+        return self._seen is not None and await within(ends - monotonic(), self._seen.is_done(key))
 
     async def _remember(self, key: str, event: Event) -> None:
         """Remember: neither a cancellation nor a failing store may bring a handler to run again."""

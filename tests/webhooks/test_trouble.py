@@ -251,6 +251,11 @@ class Hanging(MemorySeenStore):
 
     hangs = False
 
+    async def is_done(self, key: str) -> bool:
+        if self.hangs:
+            await anyio.sleep_forever()
+        return await super().is_done(key)
+
     async def done(self, key: str) -> None:
         if self.hangs:
             await anyio.sleep_forever()
@@ -262,13 +267,19 @@ async def test_a_store_that_hangs_holds_up_an_answer_for_a_while_and_brings_noth
 ) -> None:
     monkeypatch.setattr(handling, "_REMEMBER_SECONDS", 0.05)
     work, seen = Work(1, failing=0.0), Hanging()
-    app = app_with(work, seen=seen)
-    seen.hangs = True
+
+    async def work_and_hang(event: CustomerStatusChanged) -> None:
+        await work(event)
+        seen.hangs = True
+
+    app = app_with(work_and_hang, seen=seen, deadline=0.1)
     assert [204, 204] == [await send(app, delivery("e1")) for _ in range(2)]
     assert "only this process knows: the store took too long" in caplog.text
+    assert [503, 503] == [await send(app, delivery("e2")) for _ in range(2)]
+    assert "the seen store failed" in caplog.text
     seen.hangs = False
-    assert 204 == await send(app, delivery("e1"))
-    assert {"e1": 1} == work.done
+    assert [204, 204] == [await send(app, delivery(each)) for each in ("e1", "e2")]
+    assert {"e1": 1, "e2": 1} == work.done
 
 
 async def test_a_handler_after_one_that_swallowed_its_cancellation_waits_for_the_next_delivery() -> None:
