@@ -259,6 +259,20 @@ async def test_what_fails_again_and_again_is_found_and_can_be_given_up(tmp_path:
         assert ["k1", "k2"] == [each.key for each in await queue.waiting()]
 
 
+async def test_what_only_another_process_has_a_handler_for_is_looked_at_again_within_a_minute(
+    tmp_path: Path, clock: Clock
+) -> None:
+    async with DeliveryQueue(tmp_path / "queue.sqlite", wall=clock) as queue:
+        await queue.put("k", delivery("e1").body, AT)
+        for _ in range(9):
+            assert await queue.take(lease=0.0)
+        async with webhook_app(verifier(), Handlers(), queue=queue).working():
+            with anyio.fail_after(10):
+                while (waiting := (await queue.waiting())[0]).due.timestamp() != clock.now + 60.0:  # noqa: ASYNC110  # no bell rings
+                    await anyio.sleep(0.01)
+        assert 10 == waiting.attempts
+
+
 async def test_the_queues_file_is_its_owners_alone_and_forgets_what_was_handled(tmp_path: Path) -> None:
     (tmp_path / "queue.sqlite").touch(0o644)
     async with DeliveryQueue(tmp_path / "queue.sqlite") as queue:
