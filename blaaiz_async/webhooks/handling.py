@@ -201,6 +201,9 @@ class Handling:
             if self._seen is not None:
                 return await self._attempt_if_claimed(event, key, matching, self._seen)
             return await self._attempt(event, key, matching)
+        except Exception as error:  # noqa: BLE001  # it would get into the server's log, with what it holds
+            log.error("%r has to come again: %s", event, _where(error))  # noqa: TRY400  # no values
+            return Outcome.UNAVAILABLE
         finally:
             self._under_way.discard(key)
 
@@ -227,8 +230,9 @@ class Handling:
         ends = monotonic() + self._deadline
         for each in matching:
             mark = f"{key}:{each.mark}"
-            # With a store also of one alone: it may have succeeded beside another that failed then and is gone since.
-            if (several or self._seen is not None) and await self._was_done(mark, ends):
+            # Also of one alone: it may have succeeded beside another that failed then, and that is gone since, or doesn't
+            # take the shape that the event has this time.
+            if mark in self._memory or (self._seen is not None and await self._is_done(self._seen, mark, ends)):
                 continue
             left = ends - monotonic()
             if left <= 0:  # the one before swallowed its cancellation
@@ -263,10 +267,8 @@ class Handling:
         log.error("%r wasn't handled within %g s and has to come again", event, self._deadline)
         return Outcome.FAILED
 
-    async def _was_done(self, key: str, ends: float) -> bool:
-        if key in self._memory:
-            return True
-        return self._seen is not None and await within(ends - monotonic(), self._seen.is_done(key))
+    async def _is_done(self, seen: SeenStore, key: str, ends: float) -> bool:
+        return await within(ends - monotonic(), _result_of(seen.is_done(key)))
 
     async def _remember(self, key: str, event: Event) -> None:
         """Remember: neither a cancellation nor a failing store may bring a handler to run again."""
@@ -368,7 +370,10 @@ def _digest(text: str) -> str:
 
 def _where(error: BaseException) -> str:
     """Say what failed, where and from which cause, without the errors' own words: they may quote the event."""
-    frames = traceback.extract_tb(error.__traceback__)
-    places = " > ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
-    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    try:
+        frames = traceback.extract_tb(error.__traceback__)
+        places = " > ".join(f"{PurePath(frame.filename).name}:{frame.lineno} {frame.name}" for frame in frames)
+        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    except Exception:  # noqa: BLE001  # errors and the loaders of source may be of any kind
+        return type(error).__name__
     return f"{type(error).__name__} at {places}" + (f", from {type(cause).__name__}" if cause is not None else "")

@@ -38,6 +38,9 @@ class WebhookVerifier:
 
     __slots__ = ("_clock", "_keyed", "_tolerance")
 
+    def __init_subclass__(cls) -> None:
+        raise TypeError("WebhookVerifier has no subclasses: webhook_app would call no method of theirs; check in a handler")
+
     def __init__(self, *secrets: str, tolerance: float | None = TOLERANCE, clock: Callable[[], float] = time.time) -> None:
         for secret in secrets or ("",):
             # Anybody can sign with an empty key. White space comes from files, and the platform doesn't sign with it.

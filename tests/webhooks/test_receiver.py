@@ -352,6 +352,61 @@ async def test_every_matching_handler_runs_in_order_and_what_succeeded_is_not_ru
     assert ["first", "second", "second", "third"] == ran
 
 
+async def test_what_succeeded_is_not_run_again_though_the_event_comes_in_another_shape(seen: SeenStore | None) -> None:
+    handlers, ran = Handlers(), list[str]()
+
+    @handlers.on(Event)
+    async def pay(event: Event) -> None:
+        ran.append("pay")
+
+    @handlers.on(UnknownEvent)
+    async def alert(event: UnknownEvent) -> None:
+        raise OSError
+
+    app = webhook_app(verifier(), handlers, seen=seen)
+    assert 500 == await send(app, delivery("e1", new_status=[]))
+    assert [204, 204] == [await send(app, delivery("e1")) for _ in range(2)]
+    assert ["pay"] == ran
+
+
+class EvilError(Exception):
+    """Fails wherever one looks at it."""
+
+    @property
+    def __cause__(self) -> Any:  # type: ignore[override]
+        raise RuntimeError("sesame")
+
+
+async def test_an_error_that_can_not_be_looked_at_is_a_failure_like_any_other(
+    seen: SeenStore | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handler(event: CustomerStatusChanged) -> None:
+        raise EvilError("sesame")
+
+    assert 500 == await send(app_with(handler, seen=seen), delivery("e1"))
+    assert "EvilError" in caplog.text
+    assert "sesame" not in caplog.text
+
+
+class EvilGroup(BaseExceptionGroup[BaseException]):
+    """Fails when one takes a part of it."""
+
+    def derive(self, excs: object, /) -> Any:
+        raise RuntimeError("sesame")
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_an_error_that_can_not_be_told_from_a_cancellation_stays_here(
+    seen: SeenStore | None, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def handler(event: CustomerStatusChanged) -> None:
+        raise EvilGroup("sesame", [asyncio.CancelledError(), ValueError()])
+
+    assert 503 == await send(app_with(handler, seen=seen), delivery("e1"))
+    assert "has to come again: RuntimeError" in caplog.text
+    assert "sesame" not in caplog.text
+
+
 @pytest.mark.parametrize("seen", ["memory", "sqlite", "redis"], indirect=True)
 async def test_what_succeeded_beside_a_handler_that_is_gone_since_is_not_run_again(seen: SeenStore | None) -> None:
     ran = list[str]()

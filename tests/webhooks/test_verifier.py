@@ -30,6 +30,11 @@ def signed(body: bytes = BODY, timestamp: str = str(NOW), secret: str = SECRET) 
     return {"X-Blaaiz-Signature": digest, "X-Blaaiz-Timestamp": timestamp}
 
 
+def test_a_subclass_is_refused_as_the_receiver_would_not_call_it() -> None:
+    with pytest.raises(TypeError, match="no subclasses"):
+        type("Stricter", (WebhookVerifier,), {})
+
+
 def verifier(*secrets: str, now: float = NOW, tolerance: float | None = 300.0) -> WebhookVerifier:
     return WebhookVerifier(*(secrets or (SECRET,)), tolerance=tolerance, clock=lambda: now)
 
