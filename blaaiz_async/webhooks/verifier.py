@@ -97,7 +97,19 @@ class WebhookVerifier:
         return self.verify_raw(_bytes(body), signature=_encoded(signature), timestamp=_encoded(timestamp))
 
     def verify_raw(self, body: bytes, *, signature: bytes, timestamp: bytes) -> datetime:
-        """Verify a delivery as `verify` does, given the headers' values as ASGI has them; empty where there is none."""
+        """Verify a delivery as `verify` does, from what ASGI gives.
+
+        Args:
+            body: The request's body as it came.
+            signature: The value of `x-blaaiz-signature`; empty if there is none.
+            timestamp: The value of `x-blaaiz-timestamp`; empty if there is none.
+
+        Returns:
+            The time at which it was verified, in UTC.
+
+        Raises:
+            WebhookVerificationError: As for `verify`.
+        """
         if not signature or not timestamp:
             missing = [name for name, value in ((SIGNATURE_HEADER, signature), (TIMESTAMP_HEADER, timestamp)) if not value]
             raise WebhookVerificationError(f"the delivery has no {' and no '.join(missing)} header")
@@ -119,7 +131,7 @@ class WebhookVerifier:
             timestamp: As in `x-blaaiz-timestamp`: Unix seconds.
 
         Raises:
-            ConfigurationError: The body is given in another form.
+            ConfigurationError: The body or a header's value is given in another form.
         """
         return self._has_signed(_bytes(body), _encoded(signature), _encoded(timestamp))
 
