@@ -207,6 +207,23 @@ def test_records_of_one_form_share_what_tells_their_keys() -> None:
     assert (False, True) == (one.holds("text"), longer.holds("text"))
 
 
+def test_a_record_that_was_read_can_not_be_changed_and_is_the_one_its_class_makes() -> None:
+    read = codec.decode({"id": "a"}, Thing)
+    assert Thing is type(read)
+    assert Thing(id="a") == read
+    assert hash(Thing(id="a")) == hash(read)
+    with pytest.raises(attrs.exceptions.FrozenInstanceError):
+        read.id = "b"  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
+
+
+def test_what_the_platform_adds_is_kept_in_however_many_forms_it_comes_and_few_are_remembered() -> None:
+    read = codec.record_reader(Thing)
+    for number in [*range(1000), *range(10)]:
+        record = read({"id": "a", f"new_{number}": number}, Thing)
+        assert ({f"new_{number}": number}, True) == (record.extra, record.holds(f"new_{number}"))
+    assert len(read.__globals__["form"].__self__) <= 256
+
+
 @given(st.decimals(allow_nan=False, allow_infinity=False, places=8, min_value=-(10**20), max_value=10**20))
 def test_a_decimal_travels_both_ways_exactly_as_written(number: Decimal) -> None:
     assert str(number) == str(codec.from_json(codec.to_json({"n": number}))["n"])
