@@ -85,14 +85,14 @@ def read_event(body: bytes, received_at: datetime) -> "AnyEvent":
         # The decoder's own error could quote the body.
         raise WebhookVerificationError("the delivery is signed rightly, but its body isn't a JSON object") from None
     name = event_name(payload)
-    about = (name, _dedupe_key(name, payload, body), payload, received_at)
+    dedupe_key = _dedupe_key(name, payload, body)
     if name not in CLASSES:
-        return _unknown(*about)
+        return _unknown(name, dedupe_key, payload, received_at)
     cls, read = _reading(name)
     try:
-        event: AnyEvent = read(payload, cls, *about)
+        event: AnyEvent = read(payload, cls, name, dedupe_key, payload, received_at)
     except Exception:  # noqa: BLE001  # whatever it was, the exact reader says where
-        return _unknown(*about, problem=_problem(cls, payload))
+        return _unknown(name, dedupe_key, payload, received_at, problem=_problem(cls, payload))
     return event
 
 
@@ -108,10 +108,15 @@ def event_name(payload: Mapping[str, Any]) -> str:
         name = payload.get(key)
         if name and isinstance(name, str):
             return _LABELS.get(name, name)
-    kind, status = _text(payload, "type"), _text(payload, "transaction_status").lower()
-    if status and kind in {"payout", "collection"}:
-        # These carry no name of their own; the contract's labels say "completed" where the status says SUCCESSFUL.
-        return f"{kind}.{'completed' if status == 'successful' else status}"
+    kind = payload.get("type")
+    if type(kind) is not str:
+        return UNKNOWN
+    if kind in {"payout", "collection"}:
+        status = payload.get("transaction_status")
+        if status and type(status) is str:
+            # These carry no name of their own; the contract's labels say "completed" where the status says SUCCESSFUL.
+            status = status.lower()
+            return f"{kind}.completed" if status == "successful" else f"{kind}.{status}"
     if kind.startswith(ONCE) or kind in {"refund_initiated", "refund"}:
         return kind
     if kind == "payout_initiated":
@@ -163,11 +168,6 @@ def _dedupe_key(name: str, payload: Mapping[str, Any], body: bytes) -> str:
 
 def _is_object(value: object) -> TypeGuard[Mapping[str, Any]]:
     return type(value) is dict
-
-
-def _text(payload: Mapping[str, Any], key: str) -> str:
-    value = payload.get(key)
-    return value if type(value) is str else ""
 
 
 def _identifier(payload: Mapping[str, Any], key: str) -> str:

@@ -2,6 +2,7 @@
 
 import hmac
 import time
+from binascii import unhexlify
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast, final
@@ -138,12 +139,16 @@ class WebhookVerifier:
     def _has_signed(self, body: bytes, signature: bytes, timestamp: bytes) -> bool:
         if b"." in timestamp:
             return False  # the dot ends the timestamp: past it, a part of the body could pass for a part of the timestamp
-        received, signed = signature.lower(), timestamp + b"." + body
+        try:
+            received = unhexlify(signature)
+        except ValueError:
+            return False
+        signed = timestamp + b"." + body
         fits = False
         for keyed in self._keyed:  # all of them, so that the time taken doesn't tell which one fits
             mac = keyed.copy()  # a key is hashed as long as a short body is
             mac.update(signed)
-            fits |= hmac.compare_digest(mac.hexdigest().encode(), received)
+            fits |= hmac.compare_digest(mac.digest(), received)
         return fits
 
 
