@@ -55,36 +55,6 @@ def rest_of(work: Coroutine[Any, Any, T], waiting: object) -> Generator[Any, Any
             del cut
 
 
-class DeadlinePassedError(Exception):
-    """The work of a `within` took longer."""
-
-
-async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
-    """Await `work` for so many seconds at most. Raises DeadlinePassedError.
-
-    What never waits costs no timer: under asyncio it is run up to its first wait before there is one.
-    """
-    if on_asyncio():
-        began = monotonic()
-        try:
-            rest = rest_of(work, work.send(None))
-        except StopIteration as end:
-            result: T = end.value
-            return result
-        # A fifth of what anyio's costs in a server, where each request is a task that anyio hasn't met before.
-        timeout = asyncio.timeout(seconds - (monotonic() - began))
-        try:
-            async with timeout:
-                return await rest
-        except TimeoutError:
-            if not timeout.expired():
-                raise  # the work's own
-    else:
-        with anyio.move_on_after(seconds):
-            return await work
-    raise DeadlinePassedError
-
-
 async def in_time(work: Awaitable[T], deadline: float) -> T:
     """Await `work` until the deadline, on the event loop's clock. Raises TimeoutError."""
     if on_asyncio():
@@ -93,6 +63,39 @@ async def in_time(work: Awaitable[T], deadline: float) -> T:
     with anyio.CancelScope(deadline=deadline):
         return await work
     raise TimeoutError
+
+
+def begin(work: Coroutine[Any, Any, None]) -> Awaitable[None] | None:
+    """Run `work` up to its first wait, and return the rest of it to be awaited; None if it never waits.
+
+    Under trio, whose scopes must nest, the rest is all of it.
+    """
+    if not on_asyncio():
+        return work
+    for waiting in work.__await__():  # unlike `send`, this makes no StopIteration at the end of what returns nothing
+        return rest_of(work, waiting)
+    return None
+
+
+class DeadlinePassedError(Exception):
+    """The work of a `before` took longer."""
+
+
+async def before(ends: float, work: Awaitable[T]) -> T:
+    """Await `work` until `time.monotonic()` gives `ends`. Raises DeadlinePassedError."""
+    if on_asyncio():
+        # A fifth of what anyio's costs in a server, where each request is a task that anyio hasn't met before.
+        timeout = asyncio.timeout(ends - monotonic())
+        try:
+            async with timeout:
+                return await work
+        except TimeoutError:
+            if not timeout.expired():
+                raise  # the work's own
+    else:
+        with anyio.move_on_after(ends - monotonic()):
+            return await work
+    raise DeadlinePassedError
 
 
 def spawn(work: Callable[[], Awaitable[None]]) -> None:

@@ -16,17 +16,16 @@ from typing import Any, TypeVar, cast, overload
 import anyio
 from attrs import frozen
 
-from blaaiz_async.core.background import DeadlinePassedError, on_asyncio, within
+from blaaiz_async.core.background import DeadlinePassedError, before, begin, on_asyncio
 from blaaiz_async.errors import ConfigurationError
 from blaaiz_async.webhooks.event import Event, UnknownEvent, event_classes
 from blaaiz_async.webhooks.reading import event_class
-from blaaiz_async.webhooks.seen import Memory, SeenStore
+from blaaiz_async.webhooks.seen import SeenStore
 
 E = TypeVar("E", bound=Event)
 F = TypeVar("F", bound=Event)
 G = TypeVar("G", bound=Event)
 H = TypeVar("H", bound=Event)
-T = TypeVar("T")
 
 Handler = Callable[[E], Awaitable[object] | None]
 """Does what an event asks for. Raising means that it couldn't, and the event comes again; only SystemExit and
@@ -43,6 +42,15 @@ _RELEASE_SECONDS = 5.0
 
 log = logging.getLogger("blaaiz_async")
 
+
+_ALL = "all"
+"""A mark that stands for all handlers of an event."""
+
+_NONE: frozenset[str] = frozenset()
+_WHOLE = frozenset({_ALL})
+"""One set for all events that are done."""
+_EVENTS = 100_000
+"""How many events this process remembers at least."""
 
 _UNSTARTED = (Awaitable, Generator, AsyncGenerator)
 """What does nothing before somebody runs it; but a Future is under way."""
@@ -163,6 +171,33 @@ class Outcome(Enum):
         return self in {Outcome.HANDLED, Outcome.SEEN}
 
 
+class _Progress:
+    """Which handlers have succeeded with which event, as far as this process knows: the marks of each, or `_ALL`.
+
+    It knows the latest `_EVENTS`, and up to as many before them: these are forgotten all at once, since to find the oldest
+    one each time costs more than all else here.
+    """
+
+    def __init__(self) -> None:
+        self._latest: dict[str, frozenset[str]] = {}
+        self._former: dict[str, frozenset[str]] = {}
+
+    def of(self, key: str) -> frozenset[str]:
+        return self._latest.get(key) or self._former.get(key) or _NONE
+
+    def add(self, key: str, mark: str) -> None:
+        self._latest[key] = _WHOLE if mark == _ALL else self.of(key) | {mark}
+        if len(self._latest) >= _EVENTS:
+            self._former, self._latest = self._latest, {}
+
+    def forget(self, key: str, mark: str) -> None:
+        left = self.of(key) - {mark}
+        self._former.pop(key, None)
+        self._latest.pop(key, None)
+        if left:
+            self._latest[key] = left
+
+
 class Handling:
     """Runs the handlers of an event, once to success however often it comes.
 
@@ -176,7 +211,7 @@ class Handling:
         self.handlers = handlers
         self.lease = deadline + GRACE
         self._seen = seen
-        self._memory = Memory()
+        self._progress = _Progress()
         """What was handled here and no store knows of: all of it without a store, else what a failing one didn't take."""
         self._under_way: set[str] = set()
         """What is handled here at this moment, whatever the store's clock says of its lease."""
@@ -189,14 +224,14 @@ class Handling:
         if not matching and not self.handlers.passed_by(event):
             log.info("no handler for %r", event)
             return Outcome.NO_HANDLER
-        # A digest is for what leaves the process: no platform's id stands in a file or in Redis.
-        key = event.dedupe_key if self._seen is None else key_of(event)
+        key = self._key(event)
         if key in self._under_way:
             return Outcome.RUNNING
         self._under_way.add(key)
         try:
-            if key in self._memory:
-                await self._remember(key, event)  # the store may take it now
+            if _ALL in self._progress.of(key):
+                if self._seen is not None:
+                    await self._tell(self._seen, key, _ALL, event)  # it may take it now
                 return Outcome.SEEN
             if self._seen is not None:
                 return await self._attempt_if_claimed(event, key, matching, self._seen)
@@ -206,6 +241,14 @@ class Handling:
             return Outcome.UNAVAILABLE
         finally:
             self._under_way.discard(key)
+
+    def has_handled(self, event: Event) -> bool:
+        """Tell whether an event was handled here whose handling was cancelled: then only the store was late."""
+        return _ALL in self._progress.of(self._key(event))
+
+    def _key(self, event: Event) -> str:
+        # A digest is for what leaves the process: no platform's id stands in a file or in Redis.
+        return event.dedupe_key if self._seen is None else key_of(event)
 
     async def _attempt_if_claimed(self, event: Event, key: str, matching: Sequence[_Entry], seen: SeenStore) -> Outcome:
         owner = f"{self._owner}:{next(self._number)}"
@@ -219,70 +262,75 @@ class Handling:
         except Exception as error:  # noqa: BLE001  # a store of any kind may fail in any way
             log.error("the seen store failed, so %r has to come again: %s", event, _where(error))  # noqa: TRY400  # no values
         finally:
-            if outcome in (Outcome.FAILED, Outcome.UNAVAILABLE):
+            if outcome in (Outcome.FAILED, Outcome.UNAVAILABLE) and _ALL not in self._progress.of(key):
                 await self._release(key, owner, seen)
         return outcome
 
     async def _attempt(self, event: Event, key: str, matching: Sequence[_Entry]) -> Outcome:
         """Run the handlers until one fails, and remember the event if none did."""
-        passed_by = self.handlers.passed_by(event)
+        succeeded, passed_by = self._progress.of(key), self.handlers.passed_by(event)
         several = bool(len(matching) > 1 or passed_by)
         ends = monotonic() + self._deadline
         for each in matching:
-            mark = f"{key}:{each.mark}"
             # Also of one alone: it may have succeeded beside another that failed then, and that is gone since, or doesn't
             # take the shape that the event has this time.
-            if mark in self._memory or (self._seen is not None and await self._is_done(self._seen, mark, ends)):
+            if each.mark in succeeded or (self._seen is not None and await self._is_done(self._seen, key, each.mark, ends)):
                 continue
-            left = ends - monotonic()
-            if left <= 0:  # the one before swallowed its cancellation
+            if several and monotonic() >= ends:  # the one before blocked, or swallowed its cancellation
                 return self._too_late(event)
             try:
                 # A plain function has done its work when it returns: to await that would fail, and repeat the work.
                 work: Any = each.handler(event)
                 if inspect.isawaitable(work):
-                    work = await within(left, work if inspect.iscoroutine(work) else _result_of(work))
-                if work is not None and _is_unstarted(work):
-                    kind = type(cast("object", work)).__name__
-                    log.error("the handler %s did nothing on %r: it returned a %s; await it inside", each.name, event, kind)
-                    return Outcome.FAILED
-            except DeadlinePassedError:
-                return self._too_late(event)
-            except BaseException as error:  # whatever it was, the event comes again; and its words must reach no log
+                    rest = begin(_end_of(work))
+                    if rest is not None:
+                        await before(ends, rest)
+                elif work is not None:
+                    _check_started(work)
+            except BaseException as error:  # whatever it was, the event comes again
                 if _is_for_more(error):
                     raise
-                log.error("the handler %s failed on %r: %s", each.name, event, _where(error))  # noqa: TRY400  # no values
-                return Outcome.FAILED
+                return self._failed(event, each.name, error)
             if several:  # of one alone the event's own mark, which comes next, says it
-                await self._remember(mark, event)
+                self._progress.add(key, each.mark)
+                if self._seen is not None:
+                    await self._tell(self._seen, key, each.mark, event)
         if passed_by:
             names = ", ".join(each.name for each in passed_by)
             log.error("%r has another shape than documented, so %s can't take it; handle UnknownEvent too", event, names)
             return Outcome.FAILED
         # From here on nothing may bring the handlers to run again.
-        await self._remember(key, event)
+        self._progress.add(key, _ALL)
+        if self._seen is not None:
+            await self._tell(self._seen, key, _ALL, event)
         return Outcome.HANDLED
+
+    def _failed(self, event: Event, handler: str, error: BaseException) -> Outcome:
+        """Tell why a handler failed; an error's own words must reach no log."""
+        if isinstance(error, DeadlinePassedError):
+            return self._too_late(event)
+        if isinstance(error, _UnstartedError):
+            log.error("the handler %s did nothing on %r: it returned a %s; await it inside", handler, event, error)
+        else:
+            log.error("the handler %s failed on %r: %s", handler, event, _where(error))
+        return Outcome.FAILED
 
     def _too_late(self, event: Event) -> Outcome:
         log.error("%r wasn't handled within %g s and has to come again", event, self._deadline)
         return Outcome.FAILED
 
-    async def _is_done(self, seen: SeenStore, key: str, ends: float) -> bool:
-        return await within(ends - monotonic(), _result_of(seen.is_done(key)))
+    async def _is_done(self, seen: SeenStore, key: str, mark: str, ends: float) -> bool:
+        return await before(ends, seen.is_done(f"{key}:{mark}"))
 
-    async def _remember(self, key: str, event: Event) -> None:
-        """Remember: neither a cancellation nor a failing store may bring a handler to run again."""
-        self._memory.add(key)
-        if self._seen is not None:
-            await self._tell(self._seen, key, event)
-
-    async def _tell(self, seen: SeenStore, key: str, event: Event) -> None:
+    async def _tell(self, seen: SeenStore, key: str, mark: str, event: Event) -> None:
+        """Tell the store: neither a cancellation nor a failure of it may bring a handler to run again."""
         cancellation: BaseException | None = None
         with anyio.move_on_after(_REMEMBER_SECONDS, shield=True) as limit:
             for wait in (*_AGAIN_AFTER, None):
                 try:
-                    await seen.done(key)
-                    self._memory.forget(key)
+                    await seen.done(key if mark == _ALL else f"{key}:{mark}")
+                    if cancellation is None:  # kept, so that `has_handled` can tell after the cancellation
+                        self._progress.forget(key, mark)
                     break
                 except Exception as error:  # noqa: BLE001  # a store of any kind may fail in any way
                     if wait is None:
@@ -331,15 +379,21 @@ def _takes_one(handler: object) -> bool:
     return True
 
 
-async def _result_of(work: Awaitable[T]) -> T:
-    return await work
+class _UnstartedError(Exception):
+    """What a handler returned would have had to be awaited, or run through, to do anything."""
 
 
-def _is_unstarted(work: object) -> bool:
-    """Tell whether what a handler returned would have had to be awaited, or run through, to do anything."""
-    if inspect.iscoroutine(work):
-        work.close()
-    return isinstance(work, _UNSTARTED) and not isinstance(work, asyncio.Future)
+async def _end_of(work: Awaitable[object]) -> None:
+    result = await work
+    if result is not None:
+        _check_started(result)
+
+
+def _check_started(result: object) -> None:
+    if inspect.iscoroutine(result):
+        result.close()
+    if isinstance(result, _UNSTARTED) and not isinstance(result, asyncio.Future):
+        raise _UnstartedError(type(cast("object", result)).__name__)
 
 
 def _is_for_more(error: BaseException) -> bool:

@@ -5,7 +5,7 @@ How it answers follows contract/events.yaml x-webhook-delivery: 2xx ends a deliv
 * 204: handled, handled before, no handler for it, or kept in the queue
 * 400: not the platform's, or too old
 * 405, 408, 413: not POST, too slow, or too long
-* 500: a handler failed, or can't take the event since it has another shape than documented
+* 500: a handler failed or took too long, or can't take the event since it has another shape than documented
 * 503: another is handling it at this moment, or the store or queue failed
 """
 
@@ -17,10 +17,9 @@ from typing import Any
 
 import anyio
 
-from blaaiz_async.core.background import DeadlinePassedError, turn, within
+from blaaiz_async.core.background import DeadlinePassedError, before, begin, turn
 from blaaiz_async.errors import ConfigurationError, WebhookVerificationError
 from blaaiz_async.webhooks.background import Background
-from blaaiz_async.webhooks.event import Event
 from blaaiz_async.webhooks.handling import Handlers, Handling, Outcome
 from blaaiz_async.webhooks.reading import ONCE, read_event
 from blaaiz_async.webhooks.seen import SeenStore
@@ -76,6 +75,7 @@ class WebhookApp:
         self._handling = handling
         self._background = background
         self._max_body = max_body
+        self._max_digits = len(str(max_body))
         self._working = False
         self._begun = 0
         """Requests so far."""
@@ -92,7 +92,9 @@ class WebhookApp:
             if response is not None:
                 if look and monotonic() - began < _AT_ONCE:
                     await self._let_others_begin()
-                await _send(send, response)
+                status, headers = response
+                await send({"type": "http.response.start", "status": status, "headers": [*headers]})
+                await send({"type": "http.response.body", "body": b""})
         elif scope["type"] == "lifespan":
             await self._live(receive, send)
         else:
@@ -158,17 +160,23 @@ class WebhookApp:
         if scope["method"] != "POST":
             return _NOT_POST
         headers: dict[bytes, bytes] = dict(scope["headers"])
-        length = headers.get(b"content-length", b"")
+        announced = headers.get(b"content-length", b"")
+        parts: list[bytes] = []
         try:
-            body = await within(DEADLINE, _read(receive, self._max_body, announced=length))
+            if len(announced) >= self._max_digits:
+                _check_announced(announced, self._max_body)
+            rest = begin(_read(receive, parts, self._max_body))
+            if rest is not None:
+                await before(monotonic() + DEADLINE, rest)
         except _TooLongError:
             log.warning("a delivery was refused: it has more than %d bytes", self._max_body)
             return _TOO_LONG
         except DeadlinePassedError:
             log.warning("a delivery was refused: it wasn't all here within %g s", DEADLINE)
             return _TOO_SLOW
-        if body is None:
+        except _GoneError:
             return None
+        body = b"".join(parts)  # of one it is that one itself
         signature, timestamp = headers.get(_SIGNATURE, b""), headers.get(_TIMESTAMP, b"")
         try:
             event = read_event(body, self._verifier.verify_raw(body, signature=signature, timestamp=timestamp))
@@ -177,19 +185,18 @@ class WebhookApp:
             return _REFUSED
         outcome = Outcome.FAILED
         try:
-            outcome = await self._handle(event, body)
+            if self._background is not None and self._handling.handlers.takes(event):
+                outcome = await self._background.put(event, body)
+            else:
+                outcome = await self._handling.handle(event)
             if log.isEnabledFor(logging.DEBUG):
                 log.debug("%r: %s", event, outcome)
         finally:  # also when the server stops and cancels it
             response = _RESPONSES[outcome]
-            if response is not _DONE and outcome is not Outcome.RUNNING and event.name.startswith(ONCE):
+            lost = response is not _DONE and outcome is not Outcome.RUNNING and event.name.startswith(ONCE)
+            if lost and not self._handling.has_handled(event):
                 log.error("%r won't come again: the platform delivers it once; a queue keeps such till they are done", event)
         return response
-
-    def _handle(self, event: Event, body: bytes) -> Awaitable[Outcome]:
-        if self._background is None or not self._handling.handlers.takes(event):
-            return self._handling.handle(event)
-        return self._background.put(event, body)
 
 
 def webhook_app(
@@ -239,29 +246,28 @@ def webhook_app(
 
 
 class _TooLongError(Exception):
-    """More came than may come."""
+    """More came than may come, or is announced."""
 
 
-async def _read(receive: Receive, most: int, *, announced: bytes) -> bytes | None:
-    """Read the whole body; None when the caller left first. However it is sent, no more than `most` bytes are kept."""
-    if announced.isdigit() and int(announced[:20]) > most:
+def _check_announced(length: bytes, most: int) -> None:
+    if length.isdigit() and int(length[:20]) > most:
         raise _TooLongError
-    parts: list[bytes] = []  # joined once: whoever sends it in tiny parts makes nobody copy it again and again
-    length = 0
-    while True:
+
+
+class _GoneError(Exception):
+    """The caller left before all was here."""
+
+
+async def _read(receive: Receive, parts: list[bytes], most: int) -> None:
+    """Read a body, to be joined once: whoever sends it in tiny parts makes nobody copy it again and again."""
+    length, more = 0, True
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
-            return None
+            raise _GoneError
         part: bytes = message.get("body", b"")
         parts.append(part)
         length += len(part)
         if length > most:
             raise _TooLongError
-        if not message.get("more_body", False):
-            return b"".join(parts)  # of one it is that one itself
-
-
-async def _send(send: Send, response: _Response) -> None:
-    status, headers = response
-    await send({"type": "http.response.start", "status": status, "headers": [*headers]})
-    await send({"type": "http.response.body", "body": b""})
+        more = message.get("more_body", False)

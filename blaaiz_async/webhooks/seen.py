@@ -36,39 +36,6 @@ class SeenStore(Protocol):
         """Give a key back. It changes nothing if `owner` doesn't have it, or no more."""
 
 
-class Memory:
-    """What was handled, as far as this process knows.
-
-    Args:
-        keep: Seconds for which a handled event is remembered.
-        most: How many are remembered at most; the oldest go first.
-        clock: Tells the time as seconds that never go back.
-    """
-
-    def __init__(self, *, keep: float = KEEP, most: int = 100_000, clock: Callable[[], float] = time.monotonic) -> None:
-        self._keep = keep
-        self._most = most
-        self._clock = clock
-        self._until: OrderedDict[str, float] = OrderedDict()
-        """Oldest first. A plain dict steps over all it has lost to find its first."""
-
-    def __contains__(self, key: str) -> bool:
-        now = self._clock()
-        return self._until.get(key, now) > now
-
-    def add(self, key: str) -> None:
-        """Remember a key."""
-        until, now = self._until, self._clock()
-        until[key] = now + self._keep
-        until.move_to_end(key)
-        while until and (len(until) > self._most or next(iter(until.values())) <= now):
-            until.popitem(last=False)
-
-    def forget(self, key: str) -> None:
-        """Forget a key, if it is there."""
-        self._until.pop(key, None)
-
-
 class MemorySeenStore:
     """Remembers in this process only, for all that share it: a restart forgets, and what comes again then is handled again.
 
@@ -79,14 +46,17 @@ class MemorySeenStore:
     """
 
     def __init__(self, *, keep: float = KEEP, most: int = 100_000, clock: Callable[[], float] = time.monotonic) -> None:
+        self._keep = keep
+        self._most = most
         self._clock = clock
-        self._done = Memory(keep=keep, most=most, clock=clock)
+        self._done: OrderedDict[str, float] = OrderedDict()
+        """Until when, oldest first. A plain dict steps over all it has lost to find its first."""
         self._claims: dict[str, tuple[str, float]] = {}
         """Whose, and until when."""
 
     async def claim(self, key: str, *, owner: str, lease: float) -> Claim:
         """Take a key for `lease` seconds, if nobody has it and it isn't done."""
-        if key in self._done:
+        if self._knows(key):
             return "done"
         now = self._clock()
         held = self._claims.get(key)
@@ -98,11 +68,19 @@ class MemorySeenStore:
     async def done(self, key: str) -> None:
         """Remember a key as handled, whoever has it."""
         self._claims.pop(key, None)
-        self._done.add(key)
+        done, now = self._done, self._clock()
+        done[key] = now + self._keep
+        done.move_to_end(key)
+        while done and (len(done) > self._most or next(iter(done.values())) <= now):
+            done.popitem(last=False)
 
     async def is_done(self, key: str) -> bool:
         """Tell whether a key was handled."""
-        return key in self._done
+        return self._knows(key)
+
+    def _knows(self, key: str) -> bool:
+        now = self._clock()
+        return self._done.get(key, now) > now
 
     async def release(self, key: str, *, owner: str) -> None:
         """Give a key back. It changes nothing if `owner` doesn't have it, or no more."""

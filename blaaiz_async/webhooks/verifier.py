@@ -5,6 +5,7 @@ import time
 from binascii import unhexlify
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import TYPE_CHECKING, Any, cast, final
 
 from blaaiz_async.errors import ConfigurationError, WebhookVerificationError
@@ -37,7 +38,7 @@ class WebhookVerifier:
         ConfigurationError: There is no secret, an empty one, or a tolerance below zero.
     """
 
-    __slots__ = ("_clock", "_keyed", "_tolerance")
+    __slots__ = ("_clock", "_keys", "_tolerance")
 
     def __init_subclass__(cls) -> None:
         raise TypeError("WebhookVerifier has no subclasses: webhook_app would call no method of theirs; check in a handler")
@@ -53,12 +54,12 @@ class WebhookVerifier:
                 )
         if tolerance is not None and not tolerance >= 0:
             raise ConfigurationError("the tolerance of a WebhookVerifier is a number of seconds from 0, or None for any age")
-        self._keyed = tuple(hmac.new(secret.encode(), digestmod="sha256") for secret in secrets)
+        self._keys = tuple(_Key(secret.encode()) for secret in secrets)
         self._tolerance = tolerance
         self._clock = clock
 
     def __repr__(self) -> str:
-        return f"WebhookVerifier(<{len(self._keyed)} secret(s)>, tolerance={self._tolerance})"
+        return f"WebhookVerifier(<{len(self._keys)} secret(s)>, tolerance={self._tolerance})"
 
     def receive(self, body: bytes | str, headers: Mapping[str, str]) -> "AnyEvent":
         """Verify a delivery and read it. Answer it with 2xx at once and work afterwards; on an error, answer 400.
@@ -145,11 +146,29 @@ class WebhookVerifier:
             return False
         signed = timestamp + b"." + body
         fits = False
-        for keyed in self._keyed:  # all of them, so that the time taken doesn't tell which one fits
-            mac = keyed.copy()  # a key is hashed as long as a short body is
-            mac.update(signed)
-            fits |= hmac.compare_digest(mac.digest(), received)
+        for key in self._keys:  # all of them, so that the time taken doesn't tell which one fits
+            fits |= hmac.compare_digest(key.sign(signed), received)
         return fits
+
+
+class _Key:
+    """HMAC-SHA-256 with one secret (RFC 2104), which is hashed once; a copy of what `hmac` makes costs a half more."""
+
+    __slots__ = ("_inner", "_outer")
+
+    def __init__(self, secret: bytes) -> None:
+        block = (sha256(secret).digest() if len(secret) > _BLOCK else secret).ljust(_BLOCK, b"\0")
+        self._inner = sha256(bytes(byte ^ 0x36 for byte in block))
+        self._outer = sha256(bytes(byte ^ 0x5C for byte in block))
+
+    def sign(self, message: bytes) -> bytes:
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(message)
+        outer.update(inner.digest())
+        return outer.digest()
+
+
+_BLOCK = sha256().block_size
 
 
 def _check_age(timestamp: bytes, now: float, tolerance: float) -> None:

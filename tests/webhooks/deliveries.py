@@ -39,7 +39,11 @@ class Delivery:
 
 def delivery(key: str, *, now: float = NOW, **changes: Any) -> Delivery:
     """Announce that the status of a customer changed."""
-    body = json.dumps({**copy.deepcopy(PAYLOAD), "event_id": key, **changes}).encode()
+    return signed_delivery(json.dumps({**copy.deepcopy(PAYLOAD), "event_id": key, **changes}).encode(), key=key, now=now)
+
+
+def signed_delivery(body: bytes, *, key: str = "", now: float = NOW) -> Delivery:
+    """Sign any body as the platform does."""
     return Delivery(key=key, body=body, timestamp=str(int(now)), signature=sign(SECRET, str(int(now)), body))
 
 

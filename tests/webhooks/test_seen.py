@@ -167,7 +167,7 @@ async def test_memory_holds_no_more_than_it_may(clock: Clock) -> None:
     assert [False, False, True, True, True] == [await seen.is_done(str(number)) for number in range(5)]
     clock.now += 100.0
     await seen.done("new")
-    assert ["new"] == [*seen._done._until]
+    assert ["new"] == [*seen._done]
 
 
 async def test_what_has_lapsed_leaves_the_file(tmp_path: Path, clock: Clock) -> None:

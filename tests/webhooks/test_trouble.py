@@ -18,6 +18,7 @@ import pytest
 import trio
 
 from blaaiz_async.webhooks import (
+    AutoDepositEmailActivated,
     CustomerStatusChanged,
     DeliveryQueue,
     Event,
@@ -25,11 +26,12 @@ from blaaiz_async.webhooks import (
     MemorySeenStore,
     SqliteSeenStore,
     WebhookApp,
+    background,
     handling,
     receiver,
     webhook_app,
 )
-from tests.webhooks.deliveries import Work, delivery, send
+from tests.webhooks.deliveries import Work, delivery, send, signed_delivery
 from tests.webhooks.test_seen import AT, contents
 from tests.webhooks.test_verifier import verifier
 
@@ -233,17 +235,23 @@ async def test_what_was_handled_while_its_store_restarts_is_not_handled_again(
     @handlers.on(Event)
     async def second(event: Event) -> None:
         ran.append("second")
-        if ran.count("second") == 1:
+        seen.failures = 0
+
+    @handlers.on(Event)
+    async def third(event: Event) -> None:
+        ran.append("third")
+        seen.failures = failures
+        if ran.count("third") == 1:
             raise ValueError
 
     app = webhook_app(verifier(), handlers, seen=seen)
     assert [500, 204] == [await send(app, delivery("e1")) for _ in range(2)]
-    assert ["first", "second", "second"] == ran
+    assert ["first", "second", "third", "third"] == ran
     assert (failures > 4) is ("was handled, but only this process knows" in caplog.text)
     seen.failures = 0
     assert 204 == await send(app, delivery("e1"))
     assert 204 == await send(webhook_app(verifier(), handlers, seen=seen), delivery("e1"))  # it has been told since
-    assert ["first", "second", "second"] == ran
+    assert ["first", "second", "third", "third"] == ran
 
 
 class Hanging(MemorySeenStore):
@@ -280,6 +288,65 @@ async def test_a_store_that_hangs_holds_up_an_answer_for_a_while_and_brings_noth
     seen.hangs = False
     assert [204, 204] == [await send(app, delivery(each)) for each in ("e1", "e2")]
     assert {"e1": 1, "e2": 1} == work.done
+
+
+@pytest.mark.parametrize("anyio_backend", ["asyncio"])
+async def test_what_was_handled_as_the_server_stopped_is_not_told_as_lost_nor_given_to_another(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(handling, "_REMEMBER_SECONDS", 0.1)
+
+    class Late(MemorySeenStore):
+        began = 0
+        up = False
+
+        async def done(self, key: str) -> None:
+            self.began += 1
+            if not self.up:
+                await anyio.sleep_forever()
+            await super().done(key)
+
+    def app() -> WebhookApp:
+        handlers = Handlers()
+        handlers.on(AutoDepositEmailActivated)(ran.append)
+        return webhook_app(verifier(), handlers, seen=seen)
+
+    ran, seen = list[Event](), Late()
+    one = signed_delivery(
+        b'{"type": "auto_deposit_email.active", "event_id": "a1", "email": "ada@example.com", "status": "ACTIVE"}'
+    )
+    first = app()
+    stopped = asyncio.create_task(send(first, one))
+    await until(lambda: seen.began == 1)
+    stopped.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await stopped
+    assert "won't come again" not in caplog.text
+    assert 503 == await send(app(), one)
+    seen.up = True
+    assert 204 == await send(first, one)
+    assert 204 == await send(app(), one)
+    assert 1 == len(ran)
+
+
+async def test_what_takes_too_long_from_the_queue_begins_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(background, "FIRST_DELAY", 0.01)
+    begun = list[str]()
+
+    async def handler(event: CustomerStatusChanged) -> None:
+        begun.append(event.payload["event_id"])
+        if len(begun) == 1:
+            await anyio.sleep_forever()
+
+    async with DeliveryQueue(tmp_path / "queue.sqlite") as queue:
+        app = app_with(handler, queue=queue, deadline=0.05)
+        async with app.working():
+            assert 204 == await send(app, delivery("e1"))
+            await emptied(queue)
+    assert ["e1", "e1"] == begun
+    assert "wasn't handled within 0.05 s and has to come again" in caplog.text
 
 
 async def test_a_handler_after_one_that_swallowed_its_cancellation_waits_for_the_next_delivery() -> None:
@@ -402,6 +469,16 @@ async def test_a_body_that_never_comes_is_given_up(
     assert 408 == answers[0]["status"]
     assert (b"connection", b"close") in answers[0]["headers"]
     assert "it wasn't all here within" in caplog.text
+
+
+async def test_this_process_remembers_the_latest_events_and_no_end_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(handling, "_EVENTS", 10)
+    work = Work(1, failing=0.0)
+    app = app_with(work)
+    for number in [*range(100), *range(90, 100), 0]:
+        assert 204 == await send(app, delivery(f"e{number}"))
+    assert {**{f"e{number}": 1 for number in range(100)}, "e0": 2} == work.done
+    assert 20 >= len(app._handling._progress._latest) + len(app._handling._progress._former)
 
 
 async def test_at_debug_the_log_tells_what_became_of_every_delivery(

@@ -81,6 +81,12 @@ def test_a_change_of_any_byte_of_the_body_is_refused(body: bytes, data: st.DataO
         verifier(tolerance=None).receive(other, signed(body))
 
 
+@given(st.integers(1, 200).flatmap(lambda size: st.text("sé", min_size=size, max_size=size)), OFFERED)
+def test_it_signs_as_the_standard_library_does_whatever_the_length_of_the_secret(secret: str, body: bytes) -> None:
+    right = hmac.new(secret.encode(), b"1." + body, "sha256").hexdigest()
+    assert verifier(secret).has_signed(body, signature=right, timestamp="1")
+
+
 @given(st.one_of(st.text(), st.integers(NOW - 300, NOW + 300).map(str), st.just(f"{NOW}.0"), st.just(f" {NOW}")))
 def test_a_change_of_the_timestamp_is_refused(timestamp: str) -> None:
     headers = signed() | {"X-Blaaiz-Timestamp": timestamp}
