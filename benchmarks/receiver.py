@@ -3,9 +3,9 @@
 Every figure is deliveries a second of the server's CPU: what one core takes when nothing else holds it back.
 
 All run behind uvicorn with the same settings, each in a process of its own, and are measured in turn by the same client,
-which writes requests that were signed beforehand. The receiver verifies, reads, looks whether it was handled and runs a
-handler that does nothing; every delivery is of another event. Run as `python -m benchmarks.receiver KIND [--access-log]` it is
-such a server.
+which writes requests that were signed beforehand. The receiver verifies, reads, looks in the process's memory (it has no
+store, as by default) and runs a handler that does nothing; every delivery is of another event. Run as
+`python -m benchmarks.receiver KIND [--access-log]` it is such a server.
 """
 
 import asyncio

@@ -212,7 +212,7 @@ class Handling:
         self.lease = deadline + GRACE
         self._seen = seen
         self._progress = _Progress()
-        """What was handled here and no store knows of: all of it without a store, else what a failing one didn't take."""
+        """What was handled here: all of it without a store, else what the store didn't take or took under a cancellation."""
         self._under_way: set[str] = set()
         """What is handled here at this moment, whatever the store's clock says of its lease."""
         self._deadline = deadline
@@ -266,7 +266,9 @@ class Handling:
                 await self._release(key, owner, seen)
         return outcome
 
-    async def _attempt(self, event: Event, key: str, matching: Sequence[_Entry]) -> Outcome:
+    async def _attempt(  # noqa: PLR0912  # each part of it would be another coroutine
+        self, event: Event, key: str, matching: Sequence[_Entry]
+    ) -> Outcome:
         """Run the handlers until one fails, and remember the event if none did."""
         succeeded, passed_by = self._progress.of(key), self.handlers.passed_by(event)
         several = bool(len(matching) > 1 or passed_by)
@@ -274,10 +276,12 @@ class Handling:
         for each in matching:
             # Also of one alone: it may have succeeded beside another that failed then, and that is gone since, or doesn't
             # take the shape that the event has this time.
-            if each.mark in succeeded or (self._seen is not None and await self._is_done(self._seen, key, each.mark, ends)):
+            if each.mark in succeeded:
                 continue
             if several and monotonic() >= ends:  # the one before blocked, or swallowed its cancellation
                 return self._too_late(event)
+            if self._seen is not None and await self._is_done(self._seen, key, each.mark, ends):
+                continue
             try:
                 # A plain function has done its work when it returns: to await that would fail, and repeat the work.
                 work: Any = each.handler(event)
@@ -320,7 +324,15 @@ class Handling:
         return Outcome.FAILED
 
     async def _is_done(self, seen: SeenStore, key: str, mark: str, ends: float) -> bool:
-        return await before(ends, seen.is_done(f"{key}:{mark}"))
+        found = list[bool]()
+
+        async def ask() -> None:
+            found.append(await seen.is_done(f"{key}:{mark}"))
+
+        rest = begin(ask())
+        if rest is not None:
+            await before(ends, rest)
+        return found[0]
 
     async def _tell(self, seen: SeenStore, key: str, mark: str, event: Event) -> None:
         """Tell the store: neither a cancellation nor a failure of it may bring a handler to run again."""

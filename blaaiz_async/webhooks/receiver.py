@@ -226,7 +226,8 @@ def webhook_app(
         handlers: What to do with which events. What has no handler is answered 204, or it would come again and again; what
             would have one if it had the documented shape fails and comes again, unless UnknownEvent is handled.
         seen: Remembers what was handled: a `SqliteSeenStore` for the processes of one host, a `RedisSeenStore` for many
-            hosts. By default this process's memory, or with a queue a `SqliteSeenStore` in its file.
+            hosts. By default this process's memory, which holds the latest 100,000 events at least and none after a
+            restart; with a queue a `SqliteSeenStore` in its file.
         queue: Keeps what is answered and not handled yet.
         deadline: Seconds after which the handlers of an event are cancelled, and the event comes again; a handler must not
             outlast its cancellation by 30 s. By default 25, and 300 with a queue.

@@ -349,7 +349,15 @@ async def test_what_takes_too_long_from_the_queue_begins_anew(
     assert "wasn't handled within 0.05 s and has to come again" in caplog.text
 
 
-async def test_a_handler_after_one_that_swallowed_its_cancellation_waits_for_the_next_delivery() -> None:
+@pytest.mark.parametrize("slow", [True, False])
+async def test_a_handler_after_one_that_swallowed_its_cancellation_waits_for_the_next_delivery(
+    slow: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Slow(MemorySeenStore):
+        async def is_done(self, key: str) -> bool:
+            await anyio.lowlevel.checkpoint()
+            return await super().is_done(key)
+
     handlers, ran = Handlers(), list[str]()
 
     @handlers.on(Event)
@@ -362,9 +370,10 @@ async def test_a_handler_after_one_that_swallowed_its_cancellation_waits_for_the
     async def innocent(event: Event) -> None:
         ran.append("innocent")
 
-    app = webhook_app(verifier(), handlers, deadline=0.05)
+    app = webhook_app(verifier(), handlers, seen=Slow() if slow else None, deadline=0.05)
     assert [500, 204] == [await send(app, delivery("e1")) for _ in range(2)]
     assert ["stubborn", "innocent"] == ran
+    assert "wasn't handled within 0.05 s" in caplog.text
 
 
 async def test_processes_that_share_a_queue_remember_in_its_file(tmp_path: Path) -> None:
